@@ -1,1 +1,12 @@
-//! To come.
+//! Loadlock: uploads from browsers and phones straight into S3; granted, inspected, promoted.
+
+pub mod app;
+pub mod auth;
+pub mod bucket;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod flow;
+pub mod jobs;
+pub mod records;
+pub mod upload;

@@ -1,0 +1,34 @@
+//! All that a flow needs, in one place.
+
+use std::sync::Arc;
+
+use crate::{
+    bucket::Bucket,
+    clock::{Clock, Ids},
+    config::Config,
+    error::Error,
+    records::Records,
+};
+
+/// The service: settings, records, buckets, time and chance. Clones share one service.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub config: Arc<Config>,
+    pub records: Records,
+    pub bucket: Bucket,
+    pub clock: Clock,
+    pub ids: Ids,
+}
+
+impl App {
+    /// Opens the records (bringing their schema up to date) and connects to the store. Makes no request yet.
+    pub async fn open(config: Config, clock: Clock, ids: Ids) -> Result<Self, Error> {
+        Ok(Self {
+            records: Records::open(&config.records).await?,
+            bucket: Bucket::new(config.store.clone())?,
+            config: Arc::new(config),
+            clock,
+            ids,
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! Who is asking: bearer tokens, kept and compared as SHA-256.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    app::App,
+    error::{Error, Kind},
+    upload::{Owner, UploadId},
+};
+
+/// Text that appears in no log line, no error and no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for the one it is meant for.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// An end user: sees and does what is theirs.
+    User { owner: Owner },
+    /// An application's server: may act for any owner, and claim.
+    Server { name: String },
+    /// The holder of one upload's token.
+    Upload { id: UploadId },
+}
+
+/// A token the service knows, without the token.
+#[derive(Debug, Clone)]
+pub struct Token {
+    hash: TokenHash,
+    caller: Caller,
+}
+
+/// SHA-256 of a token.
+pub type TokenHash = [u8; 32];
+
+impl Token {
+    /// An end user's token.
+    pub fn user(token: &Secret, owner: Owner) -> Self {
+        Self {
+            hash: hash(token.expose()),
+            caller: Caller::User { owner },
+        }
+    }
+
+    /// An application server's API key.
+    pub fn server(token: &Secret, name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            hash: hash(token.expose()),
+            caller: Caller::Server { name },
+        }
+    }
+}
+
+const USER_PREFIX: &str = "llu_";
+const SERVER_PREFIX: &str = "llk_";
+const UPLOAD_PREFIX: &str = "llt_";
+
+/// A new user token from 32 random bytes.
+pub fn user_token(random: &[u8; 32]) -> Secret {
+    Secret(format!("{USER_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+}
+
+/// A new API key from 32 random bytes.
+pub fn api_key(random: &[u8; 32]) -> Secret {
+    Secret(format!("{SERVER_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+}
+
+/// A new token for one upload from 32 random bytes. It begins with the upload's id, so that it is found by it.
+pub fn upload_token(id: UploadId, random: &[u8; 32]) -> Secret {
+    let mut bytes = [0; 48];
+    let (front, back) = bytes.split_at_mut(16);
+    front.copy_from_slice(&id.to_bytes());
+    back.copy_from_slice(random);
+    Secret(format!("{UPLOAD_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// What is kept of a token.
+pub fn hash(token: &str) -> TokenHash {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// Who an `Authorization` header speaks for.
+pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Caller, Error> {
+    let token = authorization
+        .and_then(bearer)
+        .ok_or(Kind::Unauthenticated)?;
+    if token.starts_with(UPLOAD_PREFIX) {
+        return upload_holder(app, token).await;
+    }
+    let given = hash(token);
+    let known = app.config.tokens.iter();
+    let found = known.fold(None, |found, token| {
+        let same = bool::from(token.hash.ct_eq(&given));
+        if same { Some(&token.caller) } else { found }
+    });
+    found.cloned().ok_or_else(|| Kind::Unauthenticated.into())
+}
+
+/// RFC 6750, section 2.1; the scheme's name in any case (RFC 9110, section 11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim_start())
+}
+
+async fn upload_holder(app: &App, token: &str) -> Result<Caller, Error> {
+    let id = id_in(token).ok_or(Kind::Unauthenticated)?;
+    let upload = app.records.upload(id).await?.ok_or(Kind::Unauthenticated)?;
+    let same = bool::from(upload.token_hash.ct_eq(&hash(token)));
+    same.then_some(Caller::Upload { id })
+        .ok_or_else(|| Kind::Unauthenticated.into())
+}
+
+fn id_in(token: &str) -> Option<UploadId> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(token.strip_prefix(UPLOAD_PREFIX)?)
+        .ok()?;
+    let id = bytes.get(..16)?.try_into().ok()?;
+    (bytes.len() == 48).then(|| UploadId::from_bytes(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bearer_tokens_are_read_from_the_header() {
+        assert_eq!(bearer("Bearer abc"), Some("abc"));
+        assert_eq!(bearer("bearer abc"), Some("abc"));
+        assert_eq!(bearer("Basic abc"), None);
+        assert_eq!(bearer("Bearer"), None);
+    }
+
+    #[test]
+    fn an_upload_token_holds_its_id_and_tells_nobody() {
+        let id = UploadId::from_bytes([7; 16]);
+        let token = upload_token(id, &[9; 32]);
+        assert_eq!(id_in(token.expose()), Some(id));
+        assert_eq!(id_in("llt_AAAA"), None);
+        assert_eq!(format!("{token:?}"), "Secret(…)");
+    }
+}

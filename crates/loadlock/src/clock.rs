@@ -1,0 +1,161 @@
+//! Time and chance, handed in: the system's in service, a test's own in tests.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use ulid::Ulid;
+
+use crate::{
+    error::{Error, Kind},
+    upload::UploadId,
+};
+
+/// Where the time comes from. Always whole milliseconds, as the records keep them.
+#[derive(Clone)]
+pub struct Clock(Source);
+
+#[derive(Clone)]
+enum Source {
+    System,
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that moves only when told; clones share one time.
+    pub fn manual(now: Timestamp) -> Self {
+        Self(Source::Manual(Arc::new(AtomicI64::new(
+            now.as_millisecond(),
+        ))))
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        let millis = match &self.0 {
+            Source::System => system_millis(),
+            Source::Manual(millis) => millis.load(Ordering::SeqCst),
+        };
+        from_millis(millis)
+    }
+
+    /// Moves a manual clock on; the system's stays as it is.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Manual(millis) = &self.0 {
+            let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            millis.fetch_add(by, Ordering::SeqCst);
+        }
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", self.now())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the wall clock"
+)]
+fn system_millis() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// A time from unix milliseconds; out of range becomes the nearest there is.
+pub fn from_millis(millis: i64) -> Timestamp {
+    let end = if millis < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    };
+    Timestamp::from_millisecond(millis).unwrap_or(end)
+}
+
+/// `at` moved on by `by`, or the end of time.
+pub fn after(at: Timestamp, by: Duration) -> Timestamp {
+    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    from_millis(at.as_millisecond().saturating_add(by))
+}
+
+/// Where ids and secrets come from.
+#[derive(Clone)]
+pub struct Ids(Chance);
+
+#[derive(Clone)]
+enum Chance {
+    System,
+    Seeded { seed: u64, drawn: Arc<AtomicU64> },
+}
+
+impl Ids {
+    /// The operating system's randomness.
+    pub fn random() -> Self {
+        Self(Chance::System)
+    }
+
+    /// The same ids and secrets on every run: for tests.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Chance::Seeded {
+            seed,
+            drawn: Arc::default(),
+        })
+    }
+
+    /// A new id, ordered by time.
+    pub fn upload_id(&self, now: Timestamp) -> Result<UploadId, Error> {
+        let mut random = [0; 16];
+        self.fill(&mut random)?;
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let ulid = Ulid::from_parts(millis, u128::from_le_bytes(random));
+        Ok(UploadId::from_bytes(ulid.to_bytes()))
+    }
+
+    /// 32 bytes nobody can guess.
+    pub fn secret(&self) -> Result<[u8; 32], Error> {
+        let mut secret = [0; 32];
+        self.fill(&mut secret)?;
+        Ok(secret)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that draws randomness"
+    )]
+    fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
+        match &self.0 {
+            Chance::System => getrandom::fill(out).map_err(|error| Kind::Internal.caused_by(error)),
+            Chance::Seeded { seed, drawn } => {
+                let draw = drawn.fetch_add(1, Ordering::SeqCst);
+                let block = Sha256::new()
+                    .chain_update(seed.to_le_bytes())
+                    .chain_update(draw.to_le_bytes())
+                    .finalize();
+                out.iter_mut()
+                    .zip(block.iter())
+                    .for_each(|(to, from)| *to = *from);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Chance::System => "Ids(random)",
+            Chance::Seeded { .. } => "Ids(seeded)",
+        })
+    }
+}

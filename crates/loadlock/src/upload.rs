@@ -1,0 +1,97 @@
+//! What an upload is: record, states, rules, keys. Pure: no I/O, no clock; `now` comes in as a value.
+
+pub mod checksum;
+pub mod id;
+pub mod inspection;
+pub mod key;
+pub mod media;
+pub mod name;
+pub mod parts;
+pub mod profile;
+pub mod state;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use self::{
+    checksum::{Checksum, ChecksumAlgorithm},
+    id::{Owner, UploadId},
+    inspection::{Inspected, Rejection},
+    key::{KeyTemplate, ObjectKey},
+    media::{MediaType, TypePattern},
+    parts::{PartNumber, PartPlan},
+    profile::{ActiveContent, Lifetimes, MetadataRule, Method, Profile, Promote, Read},
+    state::{Refused, Staged, State},
+};
+
+/// Form data: flat, bounded by the profile, kept in the record only.
+pub type Metadata = BTreeMap<String, String>;
+
+/// One file's passage, from the grant to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    pub id: UploadId,
+    /// The profile's name.
+    pub profile: String,
+    pub owner: Owner,
+    /// For display: cleaned and bounded, in no key.
+    pub filename: String,
+    /// As declared; inspection decides what the file is served as.
+    pub content_type: MediaType,
+    /// As declared, and signed.
+    pub size_bytes: u64,
+    pub checksum: Option<Checksum>,
+    pub metadata: Metadata,
+    pub method: Method,
+    /// The store's id of the multipart upload, if it is one.
+    pub multipart_id: Option<String>,
+    /// SHA-256 of the upload token.
+    pub token_hash: [u8; 32],
+    pub created_at: Timestamp,
+    /// Until when a transfer may start.
+    pub grant_expires_at: Timestamp,
+    /// Until when a transfer may last.
+    pub expires_at: Timestamp,
+    /// The claim that took it.
+    pub claim: Option<UploadId>,
+    pub state: State,
+}
+
+impl Upload {
+    /// Where the client writes: one key per grant, under the owner's prefix.
+    pub fn staged_key(&self) -> ObjectKey {
+        ObjectKey::new(format!("in/{}/{}", self.owner.hash(), self.id))
+    }
+
+    /// Where the server copies what must not change under inspection: one key per attempt, because a worker that
+    /// lost its lease may still be copying to its own.
+    pub fn held_key(&self, attempt: u32) -> ObjectKey {
+        ObjectKey::new(format!("{}{attempt}", self.held_prefix()))
+    }
+
+    /// All held copies of this upload lie below this prefix.
+    pub fn held_prefix(&self) -> String {
+        format!("held/{}/", self.id)
+    }
+}
+
+/// The lasting record of a promoted upload, with the form data that came with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    pub id: UploadId,
+    /// The profile's name.
+    pub profile: String,
+    pub owner: Owner,
+    pub filename: String,
+    /// As inspection found it.
+    pub content_type: MediaType,
+    pub size_bytes: u64,
+    pub checksum: Option<Checksum>,
+    /// Width and height in pixels, if it is an image.
+    pub dimensions: Option<(u32, u32)>,
+    pub metadata: Metadata,
+    pub created_at: Timestamp,
+    /// Its key in the final bucket.
+    pub key: ObjectKey,
+}

@@ -1,0 +1,90 @@
+//! Who and which: the id of an upload, and the owner it belongs to.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use ulid::Ulid;
+
+/// The id of an upload, and of the file it becomes: a ULID, ordered by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UploadId(Ulid);
+
+/// Text that is no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: 26 letters and digits")]
+#[non_exhaustive]
+pub struct NotAnId;
+
+impl UploadId {
+    /// From its 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Ulid::from_bytes(bytes))
+    }
+
+    /// Its 16 bytes.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_bytes()
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.array_to_str(&mut [0; ulid::ULID_LEN]))
+    }
+}
+
+impl FromStr for UploadId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        Ulid::from_string(text).map(Self).map_err(|_| NotAnId)
+    }
+}
+
+/// The subject an upload belongs to. Only its hash appears in keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(String);
+
+/// Text that is no owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an owner is 1 to 255 bytes without control characters")]
+#[non_exhaustive]
+pub struct NotAnOwner;
+
+impl Owner {
+    /// The owner's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// 32 hex digits that stand for the owner in keys and policies.
+    pub fn hash(&self) -> String {
+        use fmt::Write as _;
+        let digest = Sha256::digest(self.0.as_bytes());
+        digest
+            .iter()
+            .take(16)
+            .fold(String::with_capacity(32), |mut hex, byte| {
+                // Writing to a string cannot fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
+    }
+}
+
+impl FromStr for Owner {
+    type Err = NotAnOwner;
+
+    fn from_str(text: &str) -> Result<Self, NotAnOwner> {
+        let sound = (1..=255).contains(&text.len()) && !text.chars().any(char::is_control);
+        sound.then(|| Self(text.to_owned())).ok_or(NotAnOwner)
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,362 @@
+//! Profiles: the named rules for one kind of upload.
+
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{KeyTemplate, MediaType, Metadata, TypePattern, name};
+use crate::error::{Error, Kind};
+
+/// The largest object one PUT or form can carry (S3: 5 GiB).
+const MAX_SINGLE_BYTES: u64 = 5 << 30;
+/// Above this, multipart is chosen.
+const PUT_BYTES: u64 = 64 << 20;
+/// What metadata without a rule of its own may be.
+const DEFAULT_METADATA_BYTES: usize = 2048;
+const MAX_METADATA_ENTRIES: usize = 32;
+const MAX_METADATA_NAME_BYTES: usize = 64;
+
+/// The named rules for one kind of upload: who, how big, which types, where to, what to check, who may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    pub name: String,
+    pub types: Vec<TypePattern>,
+    /// Extensions in lower case without the dot; none listed: any.
+    pub extensions: Vec<String>,
+    pub min_size_bytes: u64,
+    pub max_size_bytes: u64,
+    /// How many files a page should offer to take at once.
+    pub max_files: u32,
+    pub methods: Vec<Method>,
+    pub key: KeyTemplate,
+    pub metadata: BTreeMap<String, MetadataRule>,
+    pub lifetimes: Lifetimes,
+    pub promote: Promote,
+    pub read: Read,
+    pub active_content: ActiveContent,
+}
+
+/// How the bytes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    Put,
+    Post,
+    Multipart,
+}
+
+impl Method {
+    /// Its name in API, records and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Post => "post",
+            Self::Multipart => "multipart",
+        }
+    }
+}
+
+impl FromStr for Method {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        [Self::Put, Self::Post, Self::Multipart]
+            .into_iter()
+            .find(|method| method.as_str() == text)
+            .ok_or_else(|| {
+                Kind::InvalidRequest
+                    .because(format!("`method` is put, post or multipart, not `{text}`"))
+            })
+    }
+}
+
+/// When a file is promoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Promote {
+    OnComplete,
+    OnClaim,
+}
+
+/// Who may open a file by its stable address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Read {
+    Public,
+    Owner,
+}
+
+/// What happens to files a browser would run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActiveContent {
+    Refuse,
+    /// Taken, and served as an attachment.
+    Attach,
+}
+
+/// A rule for one entry of form data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetadataRule {
+    pub required: bool,
+    pub max_length_bytes: usize,
+}
+
+/// How long things live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Within this a transfer must start.
+    pub grant: Duration,
+    /// Within this a transfer must be done.
+    pub upload: Duration,
+    /// Within this an inspected upload must be claimed.
+    pub ready: Duration,
+    /// A display URL.
+    pub display: Duration,
+}
+
+impl Profile {
+    /// Whether files of this type are taken.
+    pub fn takes(&self, media: &MediaType) -> bool {
+        self.types.iter().any(|pattern| pattern.takes(media))
+            && (self.active_content == ActiveContent::Attach || !media.is_active())
+    }
+
+    /// The types it takes, for a sentence.
+    pub fn types_in_words(&self) -> String {
+        let types: Vec<&str> = self.types.iter().map(TypePattern::as_str).collect();
+        types.join(", ")
+    }
+
+    /// Checks what a client says about a file before it is granted anything.
+    pub fn check(&self, filename: &str, media: &MediaType, size_bytes: u64) -> Result<(), Error> {
+        if !self.takes(media) {
+            return Err(Kind::TypeNotAllowed.because(format!(
+                "`{filename}` is {media}; this profile takes {}",
+                self.types_in_words()
+            )));
+        }
+        let extension = name::extension(filename).unwrap_or_default();
+        if !self.extensions.is_empty() && !self.extensions.contains(&extension) {
+            return Err(Kind::TypeNotAllowed.because(format!(
+                "`{filename}` does not end in one of {}",
+                self.extensions.join(", ")
+            )));
+        }
+        if size_bytes > self.max_size_bytes {
+            return Err(Kind::FileTooLarge.because(format!(
+                "`{filename}` is {}; this profile takes at most {}",
+                in_words(size_bytes),
+                in_words(self.max_size_bytes)
+            )));
+        }
+        if size_bytes < self.min_size_bytes {
+            return Err(Kind::FileTooSmall.because(format!(
+                "`{filename}` is {}; this profile takes at least {}",
+                in_words(size_bytes),
+                in_words(self.min_size_bytes)
+            )));
+        }
+        Ok(())
+    }
+
+    /// Bounds every entry of form data.
+    pub fn check_metadata(&self, metadata: &Metadata) -> Result<(), Error> {
+        if metadata.len() > MAX_METADATA_ENTRIES {
+            return Err(Kind::MetadataRefused.because(format!(
+                "`metadata` has more than {MAX_METADATA_ENTRIES} entries"
+            )));
+        }
+        for (name, value) in metadata {
+            if name.is_empty() || name.len() > MAX_METADATA_NAME_BYTES {
+                return Err(Kind::MetadataRefused.because(format!(
+                    "a name in `metadata` is 1 to {MAX_METADATA_NAME_BYTES} bytes long"
+                )));
+            }
+            let rule = self.metadata.get(name);
+            let most = rule.map_or(DEFAULT_METADATA_BYTES, |rule| rule.max_length_bytes);
+            if value.len() > most {
+                return Err(Kind::MetadataRefused
+                    .because(format!("`metadata.{name}` is longer than {most} bytes")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that all required entries are there: at the last moment they can come, the begin or the claim.
+    pub fn check_required(&self, metadata: &Metadata) -> Result<(), Error> {
+        let missing = |(name, rule): &(&String, &MetadataRule)| {
+            rule.required && metadata.get(*name).is_none_or(String::is_empty)
+        };
+        match self.metadata.iter().find(missing) {
+            Some((name, _)) => {
+                Err(Kind::MetadataRefused.because(format!("`metadata.{name}` is required")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The method for a file: what the client asks for, else PUT for small files and parts for large ones.
+    pub fn choose_method(&self, wanted: Option<Method>, size_bytes: u64) -> Result<Method, Error> {
+        let fits = |method: Method| {
+            self.methods.contains(&method)
+                && match method {
+                    Method::Multipart => size_bytes > 0,
+                    Method::Put | Method::Post => size_bytes <= MAX_SINGLE_BYTES,
+                }
+        };
+        let by_size = if size_bytes > PUT_BYTES {
+            [Method::Multipart, Method::Put, Method::Post]
+        } else {
+            [Method::Put, Method::Multipart, Method::Post]
+        };
+        match wanted {
+            Some(method) if fits(method) => Ok(method),
+            Some(method) => Err(Kind::MethodNotOffered.because(format!(
+                "this profile does not offer {} for a file of {}",
+                method.as_str(),
+                in_words(size_bytes)
+            ))),
+            None => by_size
+                .into_iter()
+                .find(|method| fits(*method))
+                .ok_or_else(|| Kind::MethodNotOffered.into()),
+        }
+    }
+}
+
+/// A size for people: `25 MiB`.
+pub fn in_words(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut scaled = bytes;
+    let mut rest = 0;
+    let mut unit = 0;
+    while scaled >= 1024 && unit + 1 < UNITS.len() {
+        rest = scaled % 1024;
+        scaled /= 1024;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or_default();
+    match rest * 10 / 1024 {
+        0 if bytes == 1 => "1 byte".to_owned(),
+        0 => format!("{scaled} {name}"),
+        tenth => format!("{scaled}.{tenth} {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile() -> Profile {
+        Profile {
+            name: "image".to_owned(),
+            types: vec!["image/*".parse().unwrap(), "text/html".parse().unwrap()],
+            extensions: vec![],
+            min_size_bytes: 1,
+            max_size_bytes: 100 << 20,
+            max_files: 1,
+            methods: vec![Method::Put, Method::Post, Method::Multipart],
+            key: "{id}".parse().unwrap(),
+            metadata: BTreeMap::from([(
+                "alt".to_owned(),
+                MetadataRule {
+                    required: true,
+                    max_length_bytes: 10,
+                },
+            )]),
+            lifetimes: Lifetimes {
+                grant: Duration::from_secs(60),
+                upload: Duration::from_secs(600),
+                ready: Duration::from_secs(600),
+                display: Duration::from_secs(600),
+            },
+            promote: Promote::OnComplete,
+            read: Read::Public,
+            active_content: ActiveContent::Refuse,
+        }
+    }
+
+    #[test]
+    fn a_file_is_checked_before_a_byte_is_sent() {
+        fn check(name: &str, media: &str, size: u64, expected: Option<Kind>) {
+            let got = profile().check(name, &media.parse().unwrap(), size);
+            assert_eq!(
+                got.err().map(|e| e.kind()),
+                expected,
+                "{name} {media} {size}"
+            );
+        }
+        check("a.png", "image/png", 1, None);
+        check(
+            "a.exe",
+            "application/x-msdownload",
+            1,
+            Some(Kind::TypeNotAllowed),
+        );
+        check("a.svg", "image/svg+xml", 1, Some(Kind::TypeNotAllowed));
+        check("a.html", "text/html", 1, Some(Kind::TypeNotAllowed));
+        check("a.png", "image/png", 0, Some(Kind::FileTooSmall));
+        check(
+            "a.png",
+            "image/png",
+            (100 << 20) + 1,
+            Some(Kind::FileTooLarge),
+        );
+    }
+
+    #[test]
+    fn refusals_are_sentences() {
+        let media = "application/x-msdownload".parse().unwrap();
+        let error = profile().check("virus.exe", &media, 1).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "`virus.exe` is application/x-msdownload; this profile takes image/*, text/html"
+        );
+    }
+
+    #[test]
+    fn methods_follow_size_and_wish() {
+        fn check(wanted: Option<Method>, size: u64, expected: Option<Method>) {
+            assert_eq!(
+                profile().choose_method(wanted, size).ok(),
+                expected,
+                "{wanted:?} {size}"
+            );
+        }
+        check(None, 0, Some(Method::Put));
+        check(None, 64 << 20, Some(Method::Put));
+        check(None, (64 << 20) + 1, Some(Method::Multipart));
+        check(Some(Method::Post), 1, Some(Method::Post));
+        check(Some(Method::Put), 6 << 30, None);
+        check(Some(Method::Multipart), 0, None);
+    }
+
+    #[test]
+    fn metadata_is_bounded_and_required() {
+        let with = |name: &str, value: &str| Metadata::from([(name.to_owned(), value.to_owned())]);
+        assert!(profile().check_metadata(&with("alt", "0123456789")).is_ok());
+        assert!(
+            profile()
+                .check_metadata(&with("alt", "01234567890"))
+                .is_err()
+        );
+        assert!(
+            profile()
+                .check_metadata(&with("x", &"y".repeat(2049)))
+                .is_err()
+        );
+        assert!(profile().check_metadata(&with("", "y")).is_err());
+        assert!(profile().check_required(&Metadata::new()).is_err());
+        assert!(profile().check_required(&with("alt", "a")).is_ok());
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        let words: Vec<String> = [1, 2, 1536, 25 << 20, 5 << 30]
+            .map(in_words)
+            .into_iter()
+            .collect();
+        assert_eq!(words, ["1 byte", "2 bytes", "1.5 KiB", "25 MiB", "5 GiB"]);
+    }
+}

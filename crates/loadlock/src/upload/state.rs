@@ -1,0 +1,337 @@
+//! The states of an upload and the steps between them. Each state carries that stage's facts.
+//!
+//! ```text
+//! issued ─ receive ─▶ received ─ pass ─▶ ready ─ (claim) ─ store ─▶ stored
+//!    └───────┴──── reject · expire · abort ─┴─▶ rejected | expired | aborted
+//! ```
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Inspected, ObjectKey, Promote, Rejection, Upload, UploadId};
+use crate::clock::after;
+
+/// Where an upload stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Granted; nothing known to have arrived.
+    Issued,
+    /// The bytes are in staging.
+    Received { staged: Staged },
+    /// Inspected. With a deadline it waits to be claimed; without one it is being promoted.
+    Ready {
+        inspected: Inspected,
+        claim_by: Option<Timestamp>,
+    },
+    /// Promoted: the file's record exists, until it is deleted.
+    Stored {
+        key: ObjectKey,
+        deleted_at: Option<Timestamp>,
+    },
+    /// Inspected and refused.
+    Rejected { reason: Rejection },
+    /// Not finished, or not claimed, in time.
+    Expired,
+    /// Given up by its owner.
+    Aborted,
+}
+
+/// What lies in staging, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged {
+    pub etag: String,
+    pub size_bytes: u64,
+}
+
+/// A step that the upload's state does not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    #[error("the upload is already stored")]
+    Stored,
+    #[error("the upload is already claimed")]
+    Claimed,
+    #[error("the upload has ended")]
+    Ended,
+    #[error("the upload is not so far yet")]
+    Early,
+}
+
+impl State {
+    /// The state's name in API, records and logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Received { .. } => "received",
+            Self::Ready { .. } => "ready",
+            Self::Stored { .. } => "stored",
+            Self::Rejected { .. } => "rejected",
+            Self::Expired => "expired",
+            Self::Aborted => "aborted",
+        }
+    }
+
+    /// Whether the upload has reached an end other than stored.
+    pub fn is_ended(&self) -> bool {
+        matches!(self, Self::Rejected { .. } | Self::Expired | Self::Aborted)
+    }
+
+    /// Whether nothing more happens without a claim: ready and waiting, stored, or ended.
+    pub fn is_settled(&self) -> bool {
+        match self {
+            Self::Issued | Self::Received { .. } => false,
+            Self::Ready { claim_by, .. } => claim_by.is_some(),
+            Self::Stored { .. } | Self::Rejected { .. } | Self::Expired | Self::Aborted => true,
+        }
+    }
+
+    fn refusal(&self) -> Refused {
+        match self {
+            Self::Stored { .. } => Refused::Stored,
+            Self::Issued | Self::Received { .. } | Self::Ready { .. } => Refused::Early,
+            Self::Rejected { .. } | Self::Expired | Self::Aborted => Refused::Ended,
+        }
+    }
+}
+
+impl Upload {
+    /// The bytes have arrived.
+    pub fn receive(self, staged: Staged) -> Result<Self, Refused> {
+        match self.state {
+            State::Issued => Ok(self.into_state(State::Received { staged })),
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// Inspection found nothing wrong. The profile says whether the file now waits for a claim, and how long.
+    pub fn pass(
+        self,
+        inspected: Inspected,
+        promote: Promote,
+        ready: Duration,
+        now: Timestamp,
+    ) -> Result<Self, Refused> {
+        let claim_by = match promote {
+            Promote::OnClaim => Some(after(now, ready)),
+            Promote::OnComplete => None,
+        };
+        match self.state {
+            State::Received { .. } => Ok(self.into_state(State::Ready {
+                inspected,
+                claim_by,
+            })),
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// A claim takes it: ready uploads go on to promotion, stored ones get the claim's form data.
+    pub fn claim(self, claim: UploadId) -> Result<Self, Refused> {
+        if self.claim.is_some() {
+            return Err(Refused::Claimed);
+        }
+        let state = match self.state {
+            State::Ready { inspected, .. } => State::Ready {
+                inspected,
+                claim_by: None,
+            },
+            State::Stored {
+                deleted_at: None, ..
+            } => self.state,
+            State::Stored { .. } => return Err(Refused::Ended),
+            _ => return Err(self.state.refusal()),
+        };
+        Ok(Self {
+            claim: Some(claim),
+            state,
+            ..self
+        })
+    }
+
+    /// The copy in the final bucket is made.
+    pub fn store(self, key: ObjectKey) -> Result<Self, Refused> {
+        match self.state {
+            State::Ready { claim_by: None, .. } => Ok(self.into_state(State::Stored {
+                key,
+                deleted_at: None,
+            })),
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// Inspection, or the store, found it wanting.
+    pub fn reject(self, reason: Rejection) -> Result<Self, Refused> {
+        match self.state {
+            State::Issued | State::Received { .. } => {
+                Ok(self.into_state(State::Rejected { reason }))
+            }
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// Its time is over. What is being promoted no longer expires.
+    pub fn expire(self) -> Result<Self, Refused> {
+        self.end(State::Expired)
+    }
+
+    /// Its owner gives it up. What is being promoted can no longer be aborted.
+    pub fn abort(self) -> Result<Self, Refused> {
+        self.end(State::Aborted)
+    }
+
+    fn end(self, end: State) -> Result<Self, Refused> {
+        match self.state {
+            State::Issued
+            | State::Received { .. }
+            | State::Ready {
+                claim_by: Some(_), ..
+            } => Ok(self.into_state(end)),
+            State::Ready { claim_by: None, .. } => Err(Refused::Claimed),
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// The stored file is deleted.
+    pub fn delete(self, now: Timestamp) -> Result<Self, Refused> {
+        match self.state {
+            State::Stored {
+                key,
+                deleted_at: None,
+            } => Ok(Self {
+                state: State::Stored {
+                    key,
+                    deleted_at: Some(now),
+                },
+                ..self
+            }),
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// When the background next has something to do with it, just after it came into its state at `now`.
+    pub fn next_due(&self, now: Timestamp) -> Timestamp {
+        match &self.state {
+            State::Issued => self.grant_expires_at.min(self.expires_at),
+            State::Ready { claim_by, .. } => claim_by.unwrap_or(now),
+            State::Received { .. }
+            | State::Stored { .. }
+            | State::Rejected { .. }
+            | State::Expired
+            | State::Aborted => now,
+        }
+    }
+
+    fn into_state(self, state: State) -> Self {
+        Self { state, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::upload::{Metadata, Method};
+
+    fn upload() -> Upload {
+        let at = Timestamp::UNIX_EPOCH;
+        Upload {
+            id: UploadId::from_bytes([1; 16]),
+            profile: "image".to_owned(),
+            owner: "me".parse().unwrap(),
+            filename: "a.png".to_owned(),
+            content_type: "image/png".parse().unwrap(),
+            size_bytes: 3,
+            checksum: None,
+            metadata: Metadata::new(),
+            method: Method::Put,
+            multipart_id: None,
+            token_hash: [0; 32],
+            created_at: at,
+            grant_expires_at: after(at, Duration::from_secs(60)),
+            expires_at: after(at, Duration::from_secs(600)),
+            claim: None,
+            state: State::Issued,
+        }
+    }
+
+    fn inspected() -> Inspected {
+        Inspected {
+            source: ObjectKey::new("in/x".to_owned()),
+            etag: "e".to_owned(),
+            size_bytes: 3,
+            content_type: "image/png".parse().unwrap(),
+            extension: "png".to_owned(),
+            dimensions: None,
+        }
+    }
+
+    fn step(upload: Upload, step: u8) -> Result<Upload, Refused> {
+        let now = Timestamp::UNIX_EPOCH;
+        let staged = Staged {
+            etag: "e".to_owned(),
+            size_bytes: 3,
+        };
+        match step {
+            0 => upload.receive(staged),
+            1 => upload.pass(inspected(), Promote::OnClaim, Duration::from_secs(9), now),
+            2 => upload.pass(inspected(), Promote::OnComplete, Duration::ZERO, now),
+            3 => upload.claim(UploadId::from_bytes([2; 16])),
+            4 => upload.store(ObjectKey::new("f".to_owned())),
+            5 => upload.reject(Rejection::SizeMismatch {
+                declared: 3,
+                found: 4,
+            }),
+            6 => upload.expire(),
+            7 => upload.abort(),
+            _ => upload.delete(now),
+        }
+    }
+
+    fn rank(state: &State) -> u8 {
+        match state {
+            State::Issued => 0,
+            State::Received { .. } => 1,
+            State::Ready { claim_by, .. } => 2 + u8::from(claim_by.is_none()),
+            State::Stored { deleted_at, .. } => 4 + u8::from(deleted_at.is_some()),
+            State::Rejected { .. } | State::Expired | State::Aborted => 6,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn steps_only_lead_forward_and_an_end_is_an_end(steps in prop::collection::vec(0_u8..9, 0..40)) {
+            let mut at = upload();
+            for n in steps {
+                let before = at.clone();
+                match step(at.clone(), n) {
+                    Ok(next) => {
+                        prop_assert!(!before.state.is_ended());
+                        let claims_stored = n == 3 && before.claim.is_none();
+                        prop_assert!(rank(&next.state) > rank(&before.state) || claims_stored);
+                        let stored = matches!(before.state, State::Stored { .. });
+                        prop_assert!(!stored || matches!(next.state, State::Stored { .. }));
+                        at = next;
+                    }
+                    Err(refused) if before.state.is_ended() => prop_assert_eq!(refused, if n == 3 && before.claim.is_some() { Refused::Claimed } else { Refused::Ended }),
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_being_promoted_neither_expires_nor_aborts() {
+        let waiting = step(step(upload(), 0).unwrap(), 1).unwrap();
+        let claimed = step(waiting.clone(), 3).unwrap();
+        assert_eq!(claimed.clone().abort(), Err(Refused::Claimed));
+        assert_eq!(claimed.clone().expire(), Err(Refused::Claimed));
+        assert!(waiting.abort().unwrap().state.is_ended());
+        assert!(matches!(
+            step(claimed, 4).unwrap().state,
+            State::Stored { .. }
+        ));
+    }
+}
