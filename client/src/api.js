@@ -1,0 +1,236 @@
+/** Loadlock's HTTP API, as far as an upload needs it: begin, sign, complete, look, abort. */
+
+import { isTransient, networkError, UploadError } from './errors.js';
+import { retrying } from './retry.js';
+
+/**
+ * @typedef {{method: 'put', url: string, headers: Record<string, string>, expires_at: string}} PutGrant
+ * @typedef {{method: 'post', url: string, fields: Record<string, string>, expires_at: string}} PostGrant
+ * @typedef {{number: number, url: string, headers: Record<string, string>, size: number}} Part
+ * @typedef {{method: 'multipart', part_size: number, parts: Part[], expires_at: string}} MultipartGrant
+ * @typedef {PutGrant | PostGrant | MultipartGrant} Grant
+ *
+ * @typedef {object} BeginRequest what a begin asks for; all that is said here is signed, and checked at the end
+ * @property {string} profile
+ * @property {string} filename
+ * @property {string} content_type
+ * @property {number} size bytes
+ * @property {Record<string, string>} [metadata]
+ * @property {'put' | 'post' | 'multipart'} [method]
+ *
+ * @typedef {{id: string, state: 'issued', token: string, expires_at: string, grant: Grant}} Begun
+ *
+ * @typedef {{part_size: number, held: {number: number, size: number}[], parts: Part[], expires_at: string}} Signed
+ *
+ * @typedef {object} FileRecord the lasting record of a promoted upload
+ * @property {string} id
+ * @property {string} profile
+ * @property {string} owner
+ * @property {string} filename
+ * @property {string} content_type
+ * @property {number} size
+ * @property {number} [width]
+ * @property {number} [height]
+ * @property {Record<string, string>} metadata
+ * @property {string} created_at
+ * @property {string} content_url the stable address
+ * @property {string} [url] a display URL, until `url_expires_at`
+ * @property {string} [url_expires_at]
+ *
+ * @typedef {object} UploadRecord an upload as the service tells of it
+ * @property {string} id
+ * @property {'issued' | 'received' | 'ready' | 'stored' | 'rejected' | 'expired' | 'aborted'} state
+ * @property {string} profile
+ * @property {string} filename
+ * @property {string} content_type
+ * @property {number} size
+ * @property {string} created_at
+ * @property {string} expires_at
+ * @property {{code: string, message: string}} [reason]
+ * @property {FileRecord} [file]
+ *
+ * @typedef {object} Profile the rules a client may know before a file is chosen
+ * @property {string} name
+ * @property {string[]} types
+ * @property {string[]} [extensions]
+ * @property {number} min_size
+ * @property {number} max_size
+ * @property {string[]} methods
+ * @property {'on_complete' | 'on_claim'} promote
+ * @property {Record<string, {required: boolean, max_length: number}>} metadata
+ * @property {number} [max_files]
+ *
+ * @typedef {string | (() => string | Promise<string>)} Token a user's token, or where to get a fresh one
+ */
+
+export class Api {
+  #base;
+  #token;
+  #delays;
+  /** @type {Map<string, Promise<Profile>>} */
+  #profiles = new Map();
+
+  /** @param {{api: string, token: Token | undefined, retryDelays: readonly number[]}} options */
+  constructor({ api, token, retryDelays }) {
+    this.#base = api.replace(/\/+$/, '');
+    this.#token = token;
+    this.#delays = retryDelays;
+  }
+
+  /**
+   * The profile's rules, asked for once.
+   *
+   * @param {string} name
+   * @returns {Promise<Profile>}
+   */
+  profile(name) {
+    let answer = this.#profiles.get(name);
+    if (!answer) {
+      answer = this.#call('GET', `/v1/profiles/${encodeURIComponent(name)}`, { signal: NEVER });
+      answer.catch(() => this.#profiles.delete(name));
+      this.#profiles.set(name, answer);
+    }
+    return answer;
+  }
+
+  /**
+   * @param {BeginRequest} request
+   * @param {AbortSignal} signal
+   * @returns {Promise<Begun>}
+   */
+  async begin(request, signal) {
+    const token = typeof this.#token === 'function' ? await this.#token() : this.#token;
+    return this.#call('POST', '/v1/uploads', { token, body: request, once: randomKey(), signal });
+  }
+
+  /**
+   * What the store holds, and fresh URLs for the parts asked for.
+   *
+   * @param {Begun} begun
+   * @param {number[]} parts
+   * @param {AbortSignal} signal
+   * @returns {Promise<Signed>}
+   */
+  sign({ id, token }, parts, signal) {
+    return this.#call('POST', `/v1/uploads/${id}/parts`, { token, body: { parts }, signal });
+  }
+
+  /**
+   * @param {Begun} begun
+   * @param {AbortSignal} signal
+   * @returns {Promise<UploadRecord>}
+   */
+  complete({ id, token }, signal) {
+    return this.#call('POST', `/v1/uploads/${id}/complete`, { token, signal });
+  }
+
+  /**
+   * The upload as soon as it is ready, stored or ended, or as it is after half a minute.
+   *
+   * @param {Begun} begun
+   * @param {AbortSignal} signal
+   * @returns {Promise<UploadRecord>}
+   */
+  look({ id, token }, signal) {
+    return this.#call('GET', `/v1/uploads/${id}?wait=30`, { token, signal });
+  }
+
+  /**
+   * @param {Begun} begun
+   * @returns {Promise<UploadRecord>}
+   */
+  abort({ id, token }) {
+    return this.#call('DELETE', `/v1/uploads/${id}`, { token, signal: NEVER });
+  }
+
+  /**
+   * One call, repeated while it fails in passing: every call here may be repeated.
+   *
+   * @param {string} method
+   * @param {string} path
+   * @param {{token?: string | undefined, body?: unknown, once?: string, signal: AbortSignal}} options
+   * @returns {Promise<any>} the answer's JSON object
+   */
+  #call(method, path, { token, body, once, signal }) {
+    /** @type {Record<string, string>} */
+    const headers = { accept: 'application/json' };
+    if (token) headers.authorization = `Bearer ${token}`;
+    if (body) headers['content-type'] = 'application/json';
+    if (once) headers['idempotency-key'] = once;
+    /** @type {RequestInit} */
+    const request = { method, headers, signal, keepalive: method === 'DELETE', cache: 'no-store' };
+    if (body) request.body = JSON.stringify(body);
+    return retrying(this.#delays, signal, () => exchange(`${this.#base}${path}`, request));
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+/**
+ * @param {string} url
+ * @param {RequestInit} request
+ * @returns {Promise<object>}
+ */
+async function exchange(url, request) {
+  let response;
+  let text;
+  try {
+    response = await fetch(url, request);
+    text = await response.text();
+  } catch (error) {
+    if (request.signal?.aborted) throw request.signal.reason;
+    throw error instanceof TypeError || error instanceof DOMException ? networkError('The server') : error;
+  }
+  const answer = parse(text);
+  if (response.ok && answer && !('error' in answer)) return answer;
+  throw refusal(response.status, answer);
+}
+
+/**
+ * @param {string} text
+ * @returns {Record<string, any> | undefined} the JSON object in it, if it is one
+ */
+function parse(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {number} status
+ * @param {Record<string, any> | undefined} answer
+ */
+function refusal(status, answer) {
+  const error = answer?.error;
+  if (typeof error?.code === 'string' && typeof error.message === 'string') {
+    const { code, message, retryable, details } = error;
+    return new UploadError({
+      code,
+      message: sentence(message),
+      retryable: retryable === true,
+      status,
+      details,
+    });
+  }
+  const message = `The server's answer (${status}) is not one of Loadlock's.`;
+  return new UploadError({ code: 'unexpected_answer', message, retryable: isTransient(status), status });
+}
+
+/**
+ * The service's messages are clauses, as its logs want them; here they stand alone.
+ *
+ * @param {string} message
+ */
+export function sentence(message) {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** `crypto.randomUUID` is not there on pages without TLS. */
+function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
