@@ -1,2 +1,6 @@
-//! The command line.
-fn main() {}
+//! The `loadlock` program.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    loadlock::cli::main()
+}

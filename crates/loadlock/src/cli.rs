@@ -1,0 +1,69 @@
+//! The command line: arguments in, exit code out.
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+mod put;
+mod session;
+
+/// User uploads straight into S3: granted, inspected, promoted.
+#[derive(Debug, Parser)]
+#[command(name = "loadlock", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Put(put::Args),
+}
+
+/// Runs the command named by the process's arguments. 0: done; 1: failed, and said why; 2: the arguments make no sense.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    crate::telemetry::start();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.into()),
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Put(args) => put::run(args).await,
+        }
+    });
+    // What still runs (a blocking read, a lookup) must not hold the process.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|error| complain(&error))
+}
+
+/// Says on standard error what went wrong, causes included.
+fn complain(error: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(io::stderr().lock(), "loadlock: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Prints to standard output; a reader that has gone away is an error like any other.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+/// Bold where a person reads, plain where a program does.
+fn bold(text: &str) -> String {
+    if io::stdout().is_terminal() {
+        format!("\x1b[1m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,277 @@
+//! `loadlock put`: uploads files as a client would, their bytes straight to the store.
+use std::{
+    collections::BTreeMap, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration,
+};
+
+use anyhow::{Context as _, anyhow, bail};
+use serde_json::json;
+
+use super::{
+    say,
+    session::{DEFAULT_DATA, Session},
+};
+use crate::http::message::{
+    BeginRequest, Begun, Checksum, ChecksumAlgorithm, File, Promote, Sealed, State, Upload,
+};
+use progress::Progress;
+use retry::{Refusal, retrying};
+use service::Service;
+use source::Source;
+use transfer::Transfer;
+
+mod progress;
+mod retry;
+mod service;
+mod source;
+mod transfer;
+
+/// Up to this size the service grants a single PUT, which can promise the whole file's SHA-256.
+const WHOLE: u64 = 64 << 20;
+/// Between two looks at an upload that is being promoted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Upload files, as a client would, and print their ids and addresses.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The files to upload.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The profile; without it `image` or `video`, by the file's type.
+    #[arg(long, short)]
+    profile: Option<String>,
+    /// The service's address; without it, the `loadlock dev` of the data directory.
+    #[arg(long, env = "LOADLOCK_API", value_name = "URL")]
+    api: Option<String>,
+    /// The bearer token to upload with; without it, the demo user's of the data directory.
+    #[arg(
+        long,
+        env = "LOADLOCK_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    token: Option<String>,
+    /// Where `loadlock dev` keeps its data, to find its address and token.
+    #[arg(long, default_value = DEFAULT_DATA, value_name = "DIR")]
+    data: PathBuf,
+    /// Form data to send along; may be repeated.
+    #[arg(long, short, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    metadata: Vec<(String, String)>,
+    /// How many parts of a large file travel at once.
+    #[arg(long, default_value = "4", value_name = "N")]
+    parallel: NonZeroUsize,
+    /// Print one line of JSON for each file.
+    #[arg(long)]
+    json: bool,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("give it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The person at the terminal has had enough: no further file is begun.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted; the upload is given up")]
+struct Interrupted;
+
+pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let service = connect(&args)?;
+    let mut failed = false;
+    for path in &args.files {
+        let outcome = send(&service, &args, path.clone()).await;
+        match &outcome {
+            Ok(done) if args.json => say(&done.json().to_string())?,
+            Ok(done) => say(&done.text())?,
+            Err(error) => {
+                failed = true;
+                let named = anyhow!("{}: {error:#}", path.display());
+                super::complain(&named);
+                if args.json {
+                    let code = error.downcast_ref::<Refusal>().map(|refusal| &refusal.code);
+                    let problem = json!({"code": code, "message": format!("{error:#}")});
+                    say(&json!({"path": path, "error": problem}).to_string())?;
+                }
+                if error.is::<Interrupted>() {
+                    return Ok(ExitCode::from(130));
+                }
+            }
+        }
+    }
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn connect(args: &Args) -> anyhow::Result<Service> {
+    let session = if args.api.is_some() && args.token.is_some() {
+        None
+    } else {
+        Session::read(&args.data)?
+    };
+    let (api, token) = session.map(|session| (session.api, session.token)).unzip();
+    let missing = |what: &str| {
+        let data = args.data.display();
+        anyhow!(
+            "no {what} is known: start `loadlock dev` with its data in {data}, or give --api and --token"
+        )
+    };
+    let api = args.api.clone().or(api).ok_or_else(|| missing("service"))?;
+    let token = args
+        .token
+        .clone()
+        .map(Sealed)
+        .or(token)
+        .ok_or_else(|| missing("token"))?;
+    Service::new(&api, token)
+}
+
+/// What became of one file.
+struct Done {
+    source: Source,
+    upload: Upload,
+    file: Option<File>,
+}
+
+impl Done {
+    fn json(&self) -> serde_json::Value {
+        let file = self.file.as_ref();
+        json!({
+            "path": self.source.path,
+            "id": self.upload.id,
+            "state": self.upload.state,
+            "filename": self.upload.filename,
+            "content_type": self.upload.content_type,
+            "size": self.upload.size,
+            "content_url": file.map(|file| &file.content_url),
+            "url": file.and_then(|file| file.url.as_ref()),
+            "url_expires_at": file.and_then(|file| file.url_expires_at.as_ref()),
+        })
+    }
+
+    fn text(&self) -> String {
+        let Upload {
+            id,
+            filename,
+            size,
+            content_type,
+            ..
+        } = &self.upload;
+        let size = indicatif::HumanBytes(*size);
+        let mut lines = vec![
+            format!("{filename}  {size}  {content_type}"),
+            format!("  id       {}", super::bold(id)),
+        ];
+        match &self.file {
+            Some(file) => {
+                lines.push(format!("  address  {}", super::bold(&file.content_url)));
+                lines.extend(file.url.as_ref().map(|url| format!("  display  {}", url.0)));
+            }
+            None => {
+                lines.push("  ready: it waits for an application's server to claim it".to_owned());
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+/// Uploads one file. What cannot be finished is given up, so that it counts against nobody.
+async fn send(service: &Service, args: &Args, path: PathBuf) -> anyhow::Result<Done> {
+    let source = Source::open(path).await?;
+    let profile = choose_profile(args, &source)?;
+    let promote = service.profile(&profile).await?.promote;
+    let begun = service
+        .begin(&request(args, profile, &source).await?)
+        .await?;
+    let finished = tokio::select! {
+        finished = finish(service, args, &source, &begun, promote) => finished,
+        _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+    };
+    let upload = match finished {
+        Ok(upload) => upload,
+        Err(error) => {
+            let _ = service.abort(&begun).await;
+            return Err(error);
+        }
+    };
+    let file = match upload.state {
+        State::Stored => Some(service.file(&upload.id).await?),
+        _ => None,
+    };
+    Ok(Done {
+        source,
+        upload,
+        file,
+    })
+}
+
+fn choose_profile(args: &Args, source: &Source) -> anyhow::Result<String> {
+    if let Some(profile) = &args.profile {
+        return Ok(profile.clone());
+    }
+    match source.content_type.split('/').next() {
+        Some(family @ ("image" | "video")) => Ok(family.to_owned()),
+        _ => bail!(
+            "it is {}, neither an image nor a video: name the profile to use with --profile",
+            source.content_type
+        ),
+    }
+}
+
+async fn request(args: &Args, profile: String, source: &Source) -> anyhow::Result<BeginRequest> {
+    let checksum = if source.size <= WHOLE {
+        let value = source.sha256().await?;
+        Some(Checksum {
+            algorithm: ChecksumAlgorithm::Sha256,
+            value,
+        })
+    } else {
+        None
+    };
+    let metadata: BTreeMap<_, _> = args.metadata.iter().cloned().collect();
+    Ok(BeginRequest {
+        profile,
+        filename: source.filename.clone(),
+        content_type: source.content_type.clone(),
+        size: source.size,
+        checksum,
+        metadata: (!metadata.is_empty()).then_some(metadata),
+        method: None,
+        owner: None,
+    })
+}
+
+/// Sends the bytes, says so, and waits until the service is done with them.
+async fn finish(
+    service: &Service,
+    args: &Args,
+    source: &Source,
+    begun: &Begun,
+    promote: Promote,
+) -> anyhow::Result<Upload> {
+    let progress = Progress::new(source);
+    Transfer::new(service, source, begun, &progress)?
+        .send(args.parallel)
+        .await?;
+    progress.sent();
+    let mut upload = retrying(|| service.complete(begun)).await?;
+    loop {
+        match (upload.state, promote) {
+            (State::Stored, _) | (State::Ready, Promote::OnClaim) => return Ok(upload),
+            (State::Issued | State::Received | State::Ready, _) => tokio::time::sleep(PAUSE).await,
+            (State::Rejected, _) => {
+                let reason = upload
+                    .reason
+                    .context("rejected, for a reason the service keeps to itself")?;
+                return Err(Refusal {
+                    code: reason.code,
+                    message: reason.message,
+                }
+                .into());
+            }
+            (State::Expired | State::Aborted, _) => bail!("the service has given the upload up"),
+        }
+        upload = retrying(|| service.look(begun)).await?;
+    }
+}

@@ -1,0 +1,155 @@
+//! The service as an uploading client sees it: one method per call.
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use reqwest::{Method, StatusCode, Url};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::retry::{Refusal, Trouble, retrying, unreachable};
+use crate::http::message::{
+    BeginRequest, Begun, ErrorAnswer, File, Profile, Sealed, SignRequest, Signed, Upload,
+};
+
+/// Longer than the longest wait that the service grants.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A service's address and the right to use it.
+#[derive(Debug)]
+pub(super) struct Service {
+    http: reqwest::Client,
+    api: Url,
+    token: Sealed,
+}
+
+impl Service {
+    pub(super) fn new(api: &str, token: Sealed) -> anyhow::Result<Self> {
+        let api: Url = api
+            .parse()
+            .with_context(|| format!("`{api}` is no address"))?;
+        let http = client(&api)?.timeout(PATIENCE).build()?;
+        Ok(Self { http, api, token })
+    }
+
+    pub(super) async fn profile(&self, name: &str) -> anyhow::Result<Profile> {
+        let path = format!("v1/profiles/{name}");
+        Ok(self
+            .call(Method::GET, &path, &self.token, None::<&()>)
+            .await?)
+    }
+
+    /// Not repeated by itself: a service that is down should be heard of at once.
+    pub(super) async fn begin(&self, request: &BeginRequest) -> anyhow::Result<Begun> {
+        Ok(self
+            .call(Method::POST, "v1/uploads", &self.token, Some(request))
+            .await?)
+    }
+
+    pub(super) async fn sign(&self, upload: &Begun, parts: Vec<u32>) -> Result<Signed, Trouble> {
+        let path = format!("v1/uploads/{}/parts", upload.id);
+        self.call(
+            Method::POST,
+            &path,
+            &upload.token,
+            Some(&SignRequest { parts }),
+        )
+        .await
+    }
+
+    pub(super) async fn complete(&self, upload: &Begun) -> Result<Upload, Trouble> {
+        let path = format!("v1/uploads/{}/complete", upload.id);
+        self.call(Method::POST, &path, &upload.token, None::<&()>)
+            .await
+    }
+
+    pub(super) async fn look(&self, upload: &Begun) -> Result<Upload, Trouble> {
+        let path = format!("v1/uploads/{}?wait=30", upload.id);
+        self.call(Method::GET, &path, &upload.token, None::<&()>)
+            .await
+    }
+
+    pub(super) async fn abort(&self, upload: &Begun) -> Result<Upload, Trouble> {
+        let path = format!("v1/uploads/{}", upload.id);
+        self.call(Method::DELETE, &path, &upload.token, None::<&()>)
+            .await
+    }
+
+    pub(super) async fn file(&self, id: &str) -> anyhow::Result<File> {
+        let path = format!("v1/files/{id}");
+        retrying(|| self.call(Method::GET, &path, &self.token, None::<&()>)).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        token: &Sealed,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, Trouble> {
+        let whom = || format!("the service at {}", self.api);
+        let url = self
+            .api
+            .join(path)
+            .map_err(|error| Trouble::Lasting(error.into()))?;
+        let mut request = self.http.request(method, url).bearer_auth(&token.0);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| unreachable(&whom(), error))?;
+        let status = answer.status();
+        let bytes = answer
+            .bytes()
+            .await
+            .map_err(|error| unreachable(&whom(), error))?;
+        if !status.is_success() {
+            return Err(refused(&whom(), status, &bytes));
+        }
+        serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} gave an answer that makes no sense", whom()))
+            .map_err(Trouble::Lasting)
+    }
+}
+
+fn refused(whom: &str, status: StatusCode, body: &[u8]) -> Trouble {
+    let Ok(ErrorAnswer { error }) = serde_json::from_slice(body) else {
+        let error = anyhow!("{whom} answered {status}: is it a Loadlock service?");
+        return if status.is_server_error() {
+            Trouble::Passing(error)
+        } else {
+            Trouble::Lasting(error)
+        };
+    };
+    let retryable = error.retryable;
+    let refusal = anyhow!(Refusal {
+        code: error.code,
+        message: error.message
+    });
+    let refusal = match status {
+        StatusCode::UNAUTHORIZED => {
+            refusal.context("the token is not valid here: give another with --token")
+        }
+        _ => refusal,
+    };
+    if retryable {
+        Trouble::Passing(refusal)
+    } else {
+        Trouble::Lasting(refusal)
+    }
+}
+
+/// A client for one server. A proxy from the environment is no way to this very machine.
+pub(super) fn client(server: &Url) -> anyhow::Result<reqwest::ClientBuilder> {
+    let host = server.host_str().context("an address needs a host")?;
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("loadlock/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(reqwest::redirect::Policy::none());
+    let loopback = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+    Ok(if loopback {
+        builder.no_proxy()
+    } else {
+        builder
+    })
+}

@@ -1,0 +1,99 @@
+//! The API over HTTP: routes as a table; a handler extracts, calls one flow and replies.
+//!
+//! The only place that knows axum and the API's JSON. Nothing here decides anything about an upload.
+use axum::{
+    Router,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS},
+    },
+    middleware,
+    response::{IntoResponse as _, Response},
+};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    app::App,
+    error::{Error, Kind},
+};
+
+pub use cors::is_loopback_authority;
+
+use document::{refusing, signed_in};
+
+mod cors;
+mod document;
+mod envelope;
+mod extract;
+mod files;
+mod health;
+pub mod message;
+mod profiles;
+mod render;
+mod trace;
+mod uploads;
+
+/// The service's routes with everything around them: the document, tracing, CORS, security headers, errors in our envelope.
+pub fn router(app: App) -> Router {
+    let (routes, document) = table().split_for_parts();
+    routes
+        .merge(document::pages(&document))
+        .fallback(no_such_address)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::map_response(safe_headers))
+        .layer(cors::loopback())
+        .layer(trace::layer())
+        .with_state(app)
+}
+
+/// The `OpenAPI` document of these routes.
+pub fn document() -> OpenApi {
+    table().into_openapi()
+}
+
+/// Every route of the service, and how each may refuse.
+fn table() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(document::opening())
+        .routes(signed_in(routes!(uploads::begin_upload), uploads::BEGIN))
+        .routes(signed_in(routes!(uploads::claim_uploads), uploads::CLAIM))
+        .routes(signed_in(routes!(uploads::look_at_upload), uploads::LOOK))
+        .routes(signed_in(routes!(uploads::abort_upload), uploads::ABORT))
+        .routes(signed_in(routes!(uploads::sign_parts), uploads::SIGN))
+        .routes(signed_in(
+            routes!(uploads::complete_upload),
+            uploads::COMPLETE,
+        ))
+        .routes(signed_in(routes!(files::list_files), files::LIST))
+        .routes(signed_in(routes!(files::sign_urls), files::URLS))
+        .routes(signed_in(routes!(files::show_file), files::ONE))
+        .routes(signed_in(routes!(files::delete_file), files::ONE))
+        .routes(refusing(routes!(files::open_file), files::OPEN))
+        .routes(refusing(routes!(profiles::list_profiles), &[]))
+        .routes(refusing(routes!(profiles::show_profile), profiles::ONE))
+        .routes(refusing(routes!(health::live), &[]))
+        .routes(refusing(routes!(health::ready), &[]))
+}
+
+async fn no_such_address() -> Response {
+    Kind::NotFound
+        .because("there is nothing at this address")
+        .into_response()
+}
+
+async fn no_such_method() -> Response {
+    Error::from(Kind::MethodNotAllowed).into_response()
+}
+
+/// What every answer carries. An answer may hold grants and display URLs: kept by nobody unless its route says otherwise.
+async fn safe_headers(mut answer: Response) -> Response {
+    let may_keep = answer.status() == StatusCode::NOT_MODIFIED;
+    let headers = answer.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !may_keep {
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+    }
+    answer
+}

@@ -1,0 +1,155 @@
+//! The `OpenAPI` document: what stands above the routes, what is true of all of them, and the pages that show it.
+use std::collections::BTreeMap;
+
+use axum::{Json, Router, routing::get};
+use serde_json::json;
+use utoipa::{
+    OpenApi as _,
+    openapi::{
+        Content, OpenApi, Ref, RefOr, Response, ResponseBuilder, SecurityRequirement,
+        path::Operation,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::message::ErrorAnswer;
+use crate::{app::App, error::Kind};
+
+const PATH: &str = "/openapi.json";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Loadlock",
+        description = "User uploads straight into S3: granted, inspected, promoted.\n\nBegin an upload, send its bytes to \
+            the store as the grant says, complete it; an application's server claims it together with a form. No request \
+            to this API carries a file's bytes. Every refusal is one envelope, `{\"error\":{\"code\",\"message\",\
+            \"retryable\",\"details\"?}}`.",
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    components(schemas(ErrorAnswer)),
+    tags(
+        (name = "uploads", description = "One file's passage, from the grant to its end."),
+        (name = "files", description = "What has been promoted, and how to show it."),
+        (name = "profiles", description = "The rules, before a file is chosen."),
+        (name = "operations", description = "For whoever watches over the service."),
+    ),
+)]
+struct Opening;
+
+/// The document before any route has been added.
+pub(super) fn opening() -> OpenApi {
+    let mut document = Opening::openapi();
+    let components = document.components.get_or_insert_default();
+    let bearer = |format: &str, description: &str| {
+        let scheme = Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format(format);
+        SecurityScheme::Http(scheme.description(Some(description)).build())
+    };
+    components.add_security_scheme(
+        "user",
+        bearer("llu_…", "An end user: sees and does what is theirs."),
+    );
+    components.add_security_scheme(
+        "api_key",
+        bearer(
+            "llk_…",
+            "An application's server: acts for any owner, and claims.",
+        ),
+    );
+    components.add_security_scheme(
+        "upload_token",
+        bearer("llt_…", "One upload: sign, complete, abort, look."),
+    );
+    document
+}
+
+/// A route for callers that say who they are, with what it may refuse.
+pub(super) fn signed_in(
+    routes: UtoipaMethodRouter<App>,
+    kinds: &[Kind],
+) -> UtoipaMethodRouter<App> {
+    let kinds: Vec<Kind> = [&[Kind::Unauthenticated], kinds].concat();
+    let mut routes = refusing(routes, &kinds);
+    for operation in operations(&mut routes) {
+        let wide = ["user", "api_key"];
+        let narrow = ["sign", "complete", "abort", "look"]
+            .contains(&operation.operation_id.as_deref().unwrap_or_default());
+        let only_server = operation.operation_id.as_deref() == Some("claim");
+        let schemes = wide
+            .into_iter()
+            .filter(|scheme| !only_server || *scheme == "api_key");
+        let schemes = schemes.chain(narrow.then_some("upload_token"));
+        operation.security = Some(
+            schemes
+                .map(|scheme| SecurityRequirement::new(scheme, [""; 0]))
+                .collect(),
+        );
+    }
+    routes
+}
+
+/// Adds to a route's answers what it may refuse, by status; every route may fail on our side.
+pub(super) fn refusing(
+    mut routes: UtoipaMethodRouter<App>,
+    kinds: &[Kind],
+) -> UtoipaMethodRouter<App> {
+    let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
+    for kind in kinds.iter().chain(&[Kind::Internal, Kind::Unavailable]) {
+        by_status.entry(kind.status()).or_default().push(*kind);
+    }
+    for operation in operations(&mut routes) {
+        for (status, kinds) in &by_status {
+            let answer = RefOr::T(refusal(kinds));
+            operation
+                .responses
+                .responses
+                .insert(status.to_string(), answer);
+        }
+    }
+    routes
+}
+
+fn operations(routes: &mut UtoipaMethodRouter<App>) -> impl Iterator<Item = &mut Operation> {
+    routes.1.paths.values_mut().flat_map(|item| {
+        [&mut item.get, &mut item.post, &mut item.delete]
+            .into_iter()
+            .filter_map(Option::as_mut)
+    })
+}
+
+/// One status's refusals, each with its sentence and an example.
+fn refusal(kinds: &[Kind]) -> Response {
+    let lines = kinds
+        .iter()
+        .map(|kind| format!("`{}`: {}", kind.code(), kind.sentence()));
+    let example = |kind: &Kind| {
+        let error =
+            json!({"code": kind.code(), "message": kind.sentence(), "retryable": kind.retryable()});
+        (
+            kind.code().to_owned(),
+            utoipa::openapi::example::ExampleBuilder::new()
+                .value(Some(json!({"error": error})))
+                .build(),
+        )
+    };
+    let content = Content::builder()
+        .schema(Some(Ref::from_schema_name("ErrorAnswer")))
+        .examples_from_iter(kinds.iter().map(example))
+        .build();
+    ResponseBuilder::new()
+        .description(lines.collect::<Vec<_>>().join("\n\n"))
+        .content("application/json", content)
+        .build()
+}
+
+/// The document itself, and a page to browse it, all from the binary.
+pub(super) fn pages(document: &OpenApi) -> Router<App> {
+    let document = Json(document.clone());
+    let show = get(async move || document.clone());
+    let browser: Router<App> = SwaggerUi::new("/docs").config(Config::from(PATH)).into();
+    browser.route(PATH, show)
+}

@@ -1,0 +1,58 @@
+//! Errors on their way out: one envelope, from the one table of `error`.
+use std::error::Error as _;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    response::{IntoResponse, Response},
+};
+
+use super::message::{ErrorAnswer, Problem};
+use crate::error::{Error, Kind};
+
+impl From<&Error> for ErrorAnswer {
+    fn from(error: &Error) -> Self {
+        let kind = error.kind();
+        Self {
+            error: Problem {
+                code: kind.code().to_owned(),
+                message: error.message().to_owned(),
+                retryable: kind.retryable(),
+                details: error.details().cloned(),
+            },
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        log(&self);
+        let status =
+            StatusCode::from_u16(self.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut answer = (status, Json(ErrorAnswer::from(&self))).into_response();
+        if self.kind() == Kind::Unauthenticated {
+            answer
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        answer
+    }
+}
+
+/// The cause, which the caller does not learn, is written down here and nowhere else.
+fn log(error: &Error) {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    if !causes.is_empty() {
+        tracing::error!(
+            code = error.kind().code(),
+            cause = causes.join(": "),
+            "{}",
+            error.message()
+        );
+    }
+}

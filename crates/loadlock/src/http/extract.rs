@@ -1,0 +1,153 @@
+//! What handlers ask of a request; whatever does not fit is refused in our envelope.
+use std::time::Duration;
+
+use axum::{
+    body::BodyDataStream,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::{
+        HeaderMap,
+        header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE},
+        request::Parts,
+    },
+};
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    app::App,
+    auth::{self, Caller},
+    error::{Error, Kind},
+    upload::UploadId,
+};
+
+/// No request carries a file's bytes.
+const MAX_BODY: usize = 256 << 10;
+/// How long a body that is too large is read on, so that its sender gets to see the answer.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Who is asking.
+pub(super) struct Asking(pub(super) Caller);
+
+impl FromRequestParts<App> for Asking {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        auth::authenticate(app, authorization(parts))
+            .await
+            .map(Self)
+    }
+}
+
+/// Who is asking, if they say.
+pub(super) struct MaybeAsking(pub(super) Option<Caller>);
+
+impl FromRequestParts<App> for MaybeAsking {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        match authorization(parts) {
+            Some(header) => auth::authenticate(app, Some(header))
+                .await
+                .map(|caller| Self(Some(caller))),
+            None => Ok(Self(None)),
+        }
+    }
+}
+
+/// A header that is no text counts as given: it must not let anybody in as nobody.
+fn authorization(parts: &Parts) -> Option<&str> {
+    parts
+        .headers
+        .get(AUTHORIZATION)
+        .map(|header| header.to_str().unwrap_or_default())
+}
+
+/// The id in the path. What cannot be an id is unknown like any other.
+pub(super) struct Id(pub(super) UploadId);
+
+impl FromRequestParts<App> for Id {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let Path(text) = Path::<String>::from_request_parts(parts, app)
+            .await
+            .map_err(|_| Error::from(Kind::NotFound))?;
+        parse_id(&text).map(Self)
+    }
+}
+
+/// An id from a request, or 404 naming it.
+pub(super) fn parse_id(text: &str) -> Result<UploadId, Error> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(40).collect();
+        Kind::NotFound.because(format!("there is no upload `{shown}`"))
+    })
+}
+
+/// The query string.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let query = Query::<T>::from_request_parts(parts, app).await;
+        query
+            .map(|Query(asked)| Self(asked))
+            .map_err(|error| Kind::InvalidRequest.because(error.body_text()))
+    }
+}
+
+/// The request's JSON.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Error> {
+        let (parts, body) = request.into_parts();
+        // A client that waits to be asked for its body is told before it sends any.
+        if announced(&parts.headers) > MAX_BODY && parts.headers.contains_key("expect") {
+            return Err(Kind::BodyTooLarge.into());
+        }
+        if !is_json(&parts.headers) {
+            return Err(Kind::InvalidRequest
+                .because("the body must be JSON: send `content-type: application/json`"));
+        }
+        let bytes = read(body.into_data_stream()).await?;
+        let read = serde_json::from_slice(&bytes).map(Self);
+        read.map_err(|error| {
+            Kind::InvalidRequest.because(format!("the body is not as it should be: {error}"))
+        })
+    }
+}
+
+fn announced(headers: &HeaderMap) -> usize {
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+async fn read(mut body: BodyDataStream) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|_| Kind::InvalidRequest.because("the body broke off"))?;
+        if bytes.len() + chunk.len() > MAX_BODY {
+            let rest = body.for_each(|_| std::future::ready(()));
+            let _ = tokio::time::timeout(DRAIN, rest).await;
+            return Err(Kind::BodyTooLarge.into());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}

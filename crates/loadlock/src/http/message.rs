@@ -1,0 +1,388 @@
+//! Requests and answers as they travel: the JSON of the API, for the service and for `loadlock put`.
+//!
+//! Unknown fields of a request are refused, those of an answer ignored, so that a newer service can serve an older client.
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A signed URL, a form field or a token: it travels in an answer and nowhere else, not even into `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(pub String);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(sealed)")
+    }
+}
+
+impl From<String> for Sealed {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// How the bytes travel to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// One `PUT` of the raw bytes.
+    Put,
+    /// One `POST` of a form, the file last.
+    Post,
+    /// Several `PUT`s, a part each, in any order and in parallel.
+    Multipart,
+}
+
+/// The checksum of the whole file, computed by the client before it sends anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Checksum {
+    pub algorithm: ChecksumAlgorithm,
+    /// The digest in base64, as S3's headers carry it.
+    #[schema(example = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=")]
+    pub value: String,
+}
+
+/// Which checksum. A `put` or `post` takes `sha256`, `crc32c` or `md5`, a `multipart` takes `crc64nvme`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChecksumAlgorithm {
+    Sha256,
+    Crc32c,
+    Crc64nvme,
+    Md5,
+}
+
+/// What is to be uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BeginRequest {
+    /// The profile whose rules apply.
+    #[schema(example = "image")]
+    pub profile: String,
+    /// The file's name as the user knows it; kept for display, never part of a path.
+    #[schema(example = "Hafen bei Nacht.jpg")]
+    pub filename: String,
+    /// The media type; signed into the grant and compared with what the bytes are.
+    #[schema(example = "image/jpeg")]
+    pub content_type: String,
+    /// Exact length in bytes; signed into the grant.
+    #[schema(example = 2_481_337)]
+    pub size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<Checksum>,
+    /// Form data that goes with the file, by the profile's rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
+    /// Asks for one method; without it the service chooses by size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
+    /// Whose upload it is; only an application's server (API key) may say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// An upload that may now be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Begun {
+    /// The upload's id, which is the file's id later.
+    #[schema(example = "01KAN3V9Q5W2M8Z7T4R6Y1XHBE")]
+    pub id: String,
+    pub state: State,
+    /// The upload token: good for this upload alone (sign, complete, abort, look).
+    #[schema(value_type = String, example = "llt_2tS8m1yFhZ0bD7vQ9kXw3nR5uJ6cL4eA")]
+    pub token: Sealed,
+    /// When the upload itself ends if it has not been completed.
+    #[schema(format = DateTime, example = "2026-11-22T22:30:00.000Z")]
+    pub expires_at: String,
+    pub grant: Grant,
+}
+
+/// The signed permission to write to the store, told apart by `method`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "method", rename_all = "lowercase")]
+pub enum Grant {
+    /// `PUT` the bytes to `url` with exactly these headers.
+    Put {
+        #[schema(value_type = String, format = "uri")]
+        url: Sealed,
+        headers: BTreeMap<String, String>,
+        /// A transfer must have begun by then.
+        #[schema(format = DateTime)]
+        expires_at: String,
+    },
+    /// `POST` a `multipart/form-data` form to `url`: these fields, then the file as `file`.
+    Post {
+        #[schema(value_type = String, format = "uri")]
+        url: Sealed,
+        #[schema(value_type = BTreeMap<String, String>)]
+        fields: BTreeMap<String, Sealed>,
+        /// The form must have arrived by then.
+        #[schema(format = DateTime)]
+        expires_at: String,
+    },
+    /// `PUT` each part; the first ones are signed here, further ones by `POST /v1/uploads/{id}/parts`.
+    Multipart {
+        /// Length in bytes of every part but the last.
+        part_size: u64,
+        parts: Vec<Part>,
+        /// The part URLs' expiry; sign again for fresh ones.
+        #[schema(format = DateTime)]
+        expires_at: String,
+    },
+}
+
+/// One part's permission: `PUT` exactly `size` bytes to `url`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Part {
+    /// Counted from 1.
+    #[schema(minimum = 1, maximum = 10_000)]
+    pub number: u32,
+    #[schema(value_type = String, format = "uri")]
+    pub url: Sealed,
+    pub headers: BTreeMap<String, String>,
+    /// Exact length in bytes; signed.
+    pub size: u64,
+}
+
+/// Which parts are to be signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignRequest {
+    /// At most 100 part numbers; may be empty, to learn only what the store holds.
+    #[schema(max_items = 100, example = json!([33, 34]))]
+    pub parts: Vec<u32>,
+}
+
+/// Fresh URLs, and what has already arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Signed {
+    /// Length in bytes of every part but the last.
+    pub part_size: u64,
+    /// The parts the store holds, by its own list.
+    pub held: Vec<HeldPart>,
+    /// The parts asked for, signed.
+    pub parts: Vec<Part>,
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+}
+
+/// A part that has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldPart {
+    pub number: u32,
+    pub size: u64,
+}
+
+/// Where an upload stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Granted; the bytes are awaited.
+    Issued,
+    /// All bytes have arrived and are being inspected.
+    Received,
+    /// Inspected, waiting to be claimed or promoted.
+    Ready,
+    /// Promoted: a file.
+    Stored,
+    /// Refused by inspection; `reason` says why.
+    Rejected,
+    /// Not completed or not claimed in time.
+    Expired,
+    /// Given up by its owner.
+    Aborted,
+}
+
+/// An upload as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Upload {
+    #[schema(example = "01KAN3V9Q5W2M8Z7T4R6Y1XHBE")]
+    pub id: String,
+    pub state: State,
+    pub profile: String,
+    pub owner: String,
+    pub filename: String,
+    pub content_type: String,
+    pub size: u64,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+    /// Why it was rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The file, once stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<File>,
+}
+
+/// Why an upload was rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reason {
+    #[schema(example = "type_mismatch")]
+    pub code: String,
+    pub message: String,
+}
+
+/// The lasting record of a promoted upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct File {
+    #[schema(example = "01KAN3V9Q5W2M8Z7T4R6Y1XHBE")]
+    pub id: String,
+    pub profile: String,
+    pub owner: String,
+    pub filename: String,
+    /// What inspection found the bytes to be.
+    #[schema(example = "image/jpeg")]
+    pub content_type: String,
+    pub size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<Checksum>,
+    /// Pixels, for images whose header tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// The form data that came with the upload and its claim.
+    pub metadata: BTreeMap<String, String>,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// The stable address, for `<img src>` and for a database.
+    #[schema(
+        format = "uri",
+        example = "http://127.0.0.1:8080/f/01KAN3V9Q5W2M8Z7T4R6Y1XHBE"
+    )]
+    pub content_url: String,
+    /// A display URL, signed and passing; with single look-ups and claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uri")]
+    pub url: Option<Sealed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub url_expires_at: Option<String>,
+}
+
+/// Which uploads an application's server takes, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimRequest {
+    pub ids: Vec<String>,
+    /// All uploads must belong to this owner.
+    #[schema(example = "demo")]
+    pub owner: String,
+    /// Form data to keep with each file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// The claimed files, in the order asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Claimed {
+    pub files: Vec<File>,
+}
+
+/// One page of files, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FilePage {
+    pub files: Vec<File>,
+    /// Give it as `cursor` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// The files that are to be displayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UrlsRequest {
+    /// At most 100 ids.
+    #[schema(max_items = 100)]
+    pub ids: Vec<String>,
+}
+
+/// Display URLs for the files that exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Urls {
+    pub urls: Vec<DisplayUrl>,
+    /// The ids that name no file the caller may see.
+    pub missing: Vec<String>,
+}
+
+/// A signed address of a file's bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DisplayUrl {
+    pub id: String,
+    #[schema(value_type = String, format = "uri")]
+    pub url: Sealed,
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+}
+
+/// What a client may know before a file is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Profile {
+    #[schema(example = "image")]
+    pub name: String,
+    /// Media types, or whole families as `image/*`.
+    #[schema(example = json!(["image/jpeg", "image/png"]))]
+    pub types: Vec<String>,
+    /// File name endings that a picker may offer, with their dots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extensions: Option<Vec<String>>,
+    pub max_size: u64,
+    pub min_size: u64,
+    pub methods: Vec<Method>,
+    pub promote: Promote,
+    /// The form data the profile takes, by name.
+    pub metadata: BTreeMap<String, MetadataRule>,
+    /// How many files one form may bring.
+    pub max_files: u32,
+}
+
+/// When a profile's uploads are promoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Promote {
+    /// As soon as they have been inspected.
+    OnComplete,
+    /// When an application's server claims them.
+    OnClaim,
+}
+
+/// What one field of form data must obey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MetadataRule {
+    pub required: bool,
+    /// In bytes of UTF-8.
+    pub max_length: usize,
+}
+
+/// All profiles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Profiles {
+    pub profiles: Vec<Profile>,
+}
+
+/// Every refusal, in one envelope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorAnswer {
+    pub error: Problem,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// One of the codes of `docs/errors.md`; it does not change.
+    #[schema(example = "not_found")]
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// What else is known, by code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<serde_json::Value>,
+}
