@@ -4,9 +4,9 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use jiff::Timestamp;
@@ -18,59 +18,27 @@ use crate::{
     upload::UploadId,
 };
 
-/// Where the time comes from. Always whole milliseconds, as the records keep them.
-#[derive(Clone)]
-pub struct Clock(Source);
-
-#[derive(Clone)]
-enum Source {
-    System,
-    Manual(Arc<AtomicI64>),
-}
+/// Where the time comes from: the embedded store's clock, so that one hand moves both in a test.
+#[derive(Debug, Clone)]
+pub struct Clock(loadlock_store::clock::Clock);
 
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(loadlock_store::clock::Clock::system())
     }
 
-    /// A clock that moves only when told; clones share one time.
-    pub fn manual(now: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(
-            now.as_millisecond(),
-        ))))
-    }
-
-    /// The time now.
+    /// The time now, in whole milliseconds, as the records keep it.
     pub fn now(&self) -> Timestamp {
-        let millis = match &self.0 {
-            Source::System => system_millis(),
-            Source::Manual(millis) => millis.load(Ordering::SeqCst),
-        };
-        from_millis(millis)
-    }
-
-    /// Moves a manual clock on; the system's stays as it is.
-    pub fn advance(&self, by: Duration) {
-        if let Source::Manual(millis) = &self.0 {
-            let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-            millis.fetch_add(by, Ordering::SeqCst);
-        }
+        let since = self.0.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Clock({})", self.now())
+impl From<loadlock_store::clock::Clock> for Clock {
+    fn from(clock: loadlock_store::clock::Clock) -> Self {
+        Self(clock)
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the wall clock"
-)]
-fn system_millis() -> i64 {
-    Timestamp::now().as_millisecond()
 }
 
 /// A time from unix milliseconds; out of range becomes the nearest there is.

@@ -1,24 +1,178 @@
-//! One method per business transaction.
+//! The records: one method is one business transaction; a change and its event commit together.
 
-use std::path::Path;
+mod begins;
+mod changes;
+mod row;
+mod watch;
 
-use crate::{
-    error::Error,
-    upload::{Upload, UploadId},
+use std::{path::Path, time::Duration};
+
+use jiff::Timestamp;
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-/// The records: uploads, files, claims, events.
+use self::{begins::Begins, watch::Watchers};
+pub use self::{
+    changes::{Change, FileChange, NewClaim, Outcome},
+    watch::Watch,
+};
+use crate::{
+    error::{Error, Kind},
+    upload::{File, Metadata, Owner, Upload, UploadId},
+};
+
+const READERS: u32 = 4;
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The records: uploads, files, claims, events. Clones share one database.
 #[derive(Debug, Clone)]
-pub struct Records {}
+pub struct Records {
+    read: SqlitePool,
+    /// SQLite has one writer at a time; one connection, waited for in turn, keeps writers from polling for it.
+    write: SqlitePool,
+    begins: Begins,
+    watchers: Watchers,
+}
 
 impl Records {
-    /// Opens the records and brings their schema up to date.
+    /// Opens the file, or makes it, and brings its schema up to date.
     pub async fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self {})
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .statement_cache_capacity(256);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
+        sqlx::migrate!()
+            .run(&write)
+            .await
+            .map_err(|error| Kind::Unavailable.caused_by(error))?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(failed)?;
+        Ok(Self {
+            begins: Begins::start(write.clone()),
+            read,
+            write,
+            watchers: Watchers::default(),
+        })
+    }
+
+    /// Records a new upload; durable when this returns, together with the others that began just now.
+    pub async fn begin(&self, upload: Upload) -> Result<Upload, Error> {
+        self.begins.record(upload).await
     }
 
     /// An upload, if there is one of this id.
     pub async fn upload(&self, id: UploadId) -> Result<Option<Upload>, Error> {
-        Ok(None)
+        sqlx::query("SELECT * FROM uploads WHERE id = $1")
+            .bind(row::id_bytes(id))
+            .fetch_optional(&self.read)
+            .await
+            .map_err(failed)?
+            .map(|found| row::upload(&found).map_err(failed))
+            .transpose()
+    }
+
+    /// The uploads a claim has taken, in the order of their ids.
+    pub async fn claimed(&self, claim: UploadId) -> Result<Vec<Upload>, Error> {
+        sqlx::query("SELECT * FROM uploads WHERE claim_id = $1 ORDER BY id")
+            .bind(row::id_bytes(claim))
+            .fetch_all(&self.read)
+            .await
+            .map_err(failed)?
+            .iter()
+            .map(|found| row::upload(found).map_err(failed))
+            .collect()
+    }
+
+    /// A claim's form data.
+    pub async fn claim_metadata(&self, claim: UploadId) -> Result<Option<Metadata>, Error> {
+        sqlx::query_scalar("SELECT metadata FROM claims WHERE id = $1")
+            .bind(row::id_bytes(claim))
+            .fetch_optional(&self.read)
+            .await
+            .map_err(failed)?
+            .map(|text: String| row::from_json(&text).map_err(failed))
+            .transpose()
+    }
+
+    /// A file, if there is one of this id.
+    pub async fn file(&self, id: UploadId) -> Result<Option<File>, Error> {
+        sqlx::query("SELECT * FROM files WHERE id = $1")
+            .bind(row::id_bytes(id))
+            .fetch_optional(&self.read)
+            .await
+            .map_err(failed)?
+            .map(|found| row::file(&found).map_err(failed))
+            .transpose()
+    }
+
+    /// Files of one owner, or of all, newest first, older than `before`.
+    pub async fn files(
+        &self,
+        owner: Option<&Owner>,
+        before: Option<UploadId>,
+        limit: u32,
+    ) -> Result<Vec<File>, Error> {
+        // Two texts instead of one with an `OR`, so that each is answered from an index.
+        let before = before.unwrap_or_else(|| UploadId::from_bytes([0xff; 16]));
+        let query = match owner {
+            Some(owner) => sqlx::query(
+                "SELECT * FROM files WHERE owner = $3 AND id < $1 ORDER BY id DESC LIMIT $2",
+            )
+            .bind(row::id_bytes(before))
+            .bind(i64::from(limit))
+            .bind(owner.as_str().to_owned()),
+            None => sqlx::query("SELECT * FROM files WHERE id < $1 ORDER BY id DESC LIMIT $2")
+                .bind(row::id_bytes(before))
+                .bind(i64::from(limit)),
+        };
+        query
+            .fetch_all(&self.read)
+            .await
+            .map_err(failed)?
+            .iter()
+            .map(|found| row::file(found).map_err(failed))
+            .collect()
+    }
+
+    /// When something is next due, if anything is.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
+        let millis: Option<i64> = sqlx::query_scalar(
+            "SELECT MIN(CASE WHEN lease_until > next_attempt_at THEN lease_until ELSE next_attempt_at END) \
+             FROM uploads WHERE next_attempt_at IS NOT NULL",
+        )
+        .fetch_one(&self.read)
+        .await
+        .map_err(failed)?;
+        Ok(millis.map(crate::clock::from_millis))
+    }
+
+    /// Tells when an upload changes in this process.
+    pub fn watch(&self, id: UploadId) -> Watch {
+        self.watchers.watch(id)
+    }
+}
+
+fn failed(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+            Kind::Unavailable.caused_by(error)
+        }
+        error => Kind::Internal.caused_by(error),
     }
 }

@@ -48,7 +48,6 @@ pub struct Upload {
     pub multipart_id: Option<String>,
     /// SHA-256 of the upload token.
     pub token_hash: [u8; 32],
-    pub created_at: Timestamp,
     /// Until when a transfer may start.
     pub grant_expires_at: Timestamp,
     /// Until when a transfer may last.
@@ -56,9 +55,16 @@ pub struct Upload {
     /// The claim that took it.
     pub claim: Option<UploadId>,
     pub state: State,
+    /// How often it was taken up in this state; tells a late worker from the present one.
+    pub attempt: u32,
 }
 
 impl Upload {
+    /// When it began: the time in its id.
+    pub fn created_at(&self) -> Timestamp {
+        self.id.time()
+    }
+
     /// Where the client writes: one key per grant, under the owner's prefix.
     pub fn staged_key(&self) -> ObjectKey {
         ObjectKey::new(format!("in/{}/{}", self.owner.hash(), self.id))

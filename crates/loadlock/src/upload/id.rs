@@ -2,9 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ulid::Ulid;
+
+use crate::clock::from_millis;
 
 /// The id of an upload, and of the file it becomes: a ULID, ordered by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,6 +24,11 @@ impl UploadId {
     /// From its 16 bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Ulid::from_bytes(bytes))
+    }
+
+    /// The time it was made, to the millisecond.
+    pub fn time(self) -> Timestamp {
+        from_millis(i64::try_from(self.0.timestamp_ms()).unwrap_or(i64::MAX))
     }
 
     /// Its 16 bytes.

@@ -127,13 +127,16 @@ impl Upload {
         }
     }
 
-    /// A claim takes it: ready uploads go on to promotion, stored ones get the claim's form data.
+    /// A claim takes it: uploads that wait for one go on to promotion, stored ones get the claim's form data.
     pub fn claim(self, claim: UploadId) -> Result<Self, Refused> {
         if self.claim.is_some() {
             return Err(Refused::Claimed);
         }
         let state = match self.state {
-            State::Ready { inspected, .. } => State::Ready {
+            State::Ready {
+                inspected,
+                claim_by: Some(_),
+            } => State::Ready {
                 inspected,
                 claim_by: None,
             },
@@ -224,7 +227,11 @@ impl Upload {
     }
 
     fn into_state(self, state: State) -> Self {
-        Self { state, ..self }
+        Self {
+            state,
+            attempt: 0,
+            ..self
+        }
     }
 }
 
@@ -249,11 +256,11 @@ mod tests {
             method: Method::Put,
             multipart_id: None,
             token_hash: [0; 32],
-            created_at: at,
             grant_expires_at: after(at, Duration::from_secs(60)),
             expires_at: after(at, Duration::from_secs(600)),
             claim: None,
             state: State::Issued,
+            attempt: 0,
         }
     }
 

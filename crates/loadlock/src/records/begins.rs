@@ -1,0 +1,123 @@
+//! Group commit: uploads that begin at the same time are recorded by one sync.
+
+use std::sync::{Arc, LazyLock};
+
+use sqlx::{AssertSqlSafe, SqlitePool};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{failed, row};
+use crate::{
+    error::{Error, Kind},
+    upload::Upload,
+};
+
+/// How many may wait for the writer before the next has to wait for its place.
+const QUEUE: usize = 1024;
+/// How many are recorded in one transaction, and in one statement of it.
+const BATCH: usize = 512;
+const ROWS: usize = 64;
+const COLUMNS: usize = 14;
+
+/// The way to the writer.
+#[derive(Debug, Clone)]
+pub(super) struct Begins(mpsc::Sender<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    upload: Upload,
+    answer: oneshot::Sender<Result<Upload, Arc<sqlx::Error>>>,
+}
+
+impl Begins {
+    /// Starts the writer, which ends with the last of its clones.
+    pub(super) fn start(write: SqlitePool) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        tokio::spawn(work(write, receiver));
+        Self(sender)
+    }
+
+    /// Resolves when the upload is durable.
+    pub(super) async fn record(&self, upload: Upload) -> Result<Upload, Error> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { upload, answer };
+        let gone = |_| Kind::Unavailable.because("the service is shutting down");
+        self.0.send(waiting).await.map_err(|_| gone(()))?;
+        answered
+            .await
+            .map_err(|_| gone(()))?
+            .map_err(|error| Kind::Unavailable.caused_by(error))
+    }
+}
+
+async fn work(write: SqlitePool, mut receiver: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while receiver.recv_many(&mut batch, BATCH).await > 0 {
+        let result = insert(&write, &batch).await.map_err(Arc::new);
+        for waiting in batch.drain(..) {
+            // A caller that has gone away needs no answer; its upload expires by itself.
+            let _ = waiting.answer.send(result.clone().map(|()| waiting.upload));
+        }
+    }
+}
+
+async fn insert(write: &SqlitePool, batch: &[Waiting]) -> Result<(), sqlx::Error> {
+    if batch.len() <= ROWS {
+        // One statement is a transaction of its own: two round trips fewer.
+        return insert_rows(&mut *write.acquire().await?, batch).await;
+    }
+    let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
+    for rows in batch.chunks(ROWS) {
+        insert_rows(&mut transaction, rows).await?;
+    }
+    transaction.commit().await
+}
+
+async fn insert_rows(
+    connection: &mut sqlx::SqliteConnection,
+    rows: &[Waiting],
+) -> Result<(), sqlx::Error> {
+    let Some(text) = INSERTS.get(rows.len()) else {
+        return Err(sqlx::Error::Protocol("too many rows".to_owned()));
+    };
+    let mut query = sqlx::query(AssertSqlSafe(Arc::clone(text)));
+    for Waiting { upload, .. } in rows {
+        let metadata = match upload.metadata.is_empty() {
+            true => None,
+            false => Some(row::to_json(&upload.metadata)?),
+        };
+        query = query
+            .bind(row::id_bytes(upload.id))
+            .bind(upload.profile.as_str())
+            .bind(upload.owner.as_str())
+            .bind(upload.filename.as_str())
+            .bind(upload.content_type.as_str())
+            .bind(row::signed(upload.size_bytes))
+            .bind(upload.checksum.as_ref().map(ToString::to_string))
+            .bind(metadata)
+            .bind(upload.method.as_str())
+            .bind(upload.multipart_id.as_deref())
+            .bind(upload.token_hash.as_slice())
+            .bind(row::millis(upload.grant_expires_at))
+            .bind(row::millis(upload.expires_at))
+            .bind(row::millis(upload.next_due(upload.created_at())));
+    }
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// The statement for each number of rows: made once, so that the database prepares each once.
+static INSERTS: LazyLock<Vec<Arc<str>>> =
+    LazyLock::new(|| (0..=ROWS).map(|rows| insert_text(rows).into()).collect());
+
+fn insert_text(rows: usize) -> String {
+    let mut text = String::from(
+        "INSERT INTO uploads (id, profile, owner, filename, content_type, size_bytes, checksum, metadata, method, \
+         multipart_id, token_hash, grant_expires_at, expires_at, next_attempt_at, state, attempts) VALUES ",
+    );
+    for first in (0..rows).map(|row| row * COLUMNS + 1) {
+        let binds: Vec<String> = (first..first + COLUMNS).map(|n| format!("${n}")).collect();
+        let comma = if first > 1 { ", " } else { "" };
+        text.push_str(&format!("{comma}({}, 'issued', 0)", binds.join(", ")));
+    }
+    text
+}

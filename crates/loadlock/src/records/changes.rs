@@ -1,0 +1,250 @@
+//! Changes of state, leases and claims. A late writer is told apart by state and attempt, and changes nothing.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{Records, failed, row};
+use crate::{
+    error::Error,
+    upload::{File, Metadata, Upload, UploadId},
+};
+
+/// One upload's step from a state to the next, with what it does to the file's record.
+#[derive(Debug)]
+pub struct Change<'a> {
+    /// As it was read: the step is taken only if it still is so.
+    pub from: &'a Upload,
+    pub to: &'a Upload,
+    /// When the background next has something to do with it.
+    pub due: Option<Timestamp>,
+    pub file: FileChange,
+}
+
+/// What a step does to the file's record.
+#[derive(Debug)]
+pub enum FileChange {
+    Keep,
+    Insert(Box<File>),
+    SetMetadata(Metadata),
+    Delete,
+}
+
+/// A claim to be recorded with the changes it makes.
+#[derive(Debug)]
+pub struct NewClaim {
+    pub id: UploadId,
+    pub owner: String,
+    pub metadata: Metadata,
+}
+
+/// What became of a transaction: all of it, or nothing because somebody was faster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    Done,
+    Lost,
+}
+
+impl Records {
+    /// Takes all of these steps in one transaction, or none.
+    pub async fn change(&self, changes: &[Change<'_>], now: Timestamp) -> Result<Outcome, Error> {
+        self.change_with(None, changes, now).await
+    }
+
+    /// Records a claim and takes its steps in one transaction, or nothing.
+    pub async fn claim(
+        &self,
+        claim: &NewClaim,
+        changes: &[Change<'_>],
+        now: Timestamp,
+    ) -> Result<Outcome, Error> {
+        self.change_with(Some(claim), changes, now).await
+    }
+
+    async fn change_with(
+        &self,
+        claim: Option<&NewClaim>,
+        changes: &[Change<'_>],
+        now: Timestamp,
+    ) -> Result<Outcome, Error> {
+        let mut transaction = self
+            .write
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(failed)?;
+        if let Some(claim) = claim {
+            insert_claim(&mut transaction, claim, now)
+                .await
+                .map_err(failed)?;
+        }
+        for change in changes {
+            let done = apply(&mut transaction, change, now).await.map_err(failed)?;
+            if done == Outcome::Lost {
+                transaction.rollback().await.map_err(failed)?;
+                return Ok(Outcome::Lost);
+            }
+        }
+        transaction.commit().await.map_err(failed)?;
+        for change in changes {
+            self.watchers.tell(change.to.id);
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Takes an upload for a worker, as it was read, until `until`; `None` if somebody else has it or it has moved on.
+    pub async fn lease(
+        &self,
+        upload: &Upload,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Upload>, Error> {
+        sqlx::query(
+            "UPDATE uploads SET lease_until = $1, attempts = attempts + 1 \
+             WHERE id = $2 AND state = $3 AND (lease_until IS NULL OR lease_until <= $4) RETURNING *",
+        )
+        .bind(row::millis(until))
+        .bind(row::id_bytes(upload.id))
+        .bind(upload.state.name())
+        .bind(row::millis(now))
+        .fetch_optional(&self.write)
+        .await
+        .map_err(failed)?
+        .map(|found| row::upload(&found).map_err(failed))
+        .transpose()
+    }
+
+    /// Takes uploads with something due for a worker until `until`.
+    pub async fn lease_due(
+        &self,
+        limit: u32,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Upload>, Error> {
+        // The lease is asked for twice: where rows are locked singly, another worker may have taken one in between.
+        sqlx::query(
+            "UPDATE uploads SET lease_until = $1, attempts = attempts + 1 \
+             WHERE (lease_until IS NULL OR lease_until <= $2) AND id IN \
+             (SELECT id FROM uploads WHERE next_attempt_at <= $2 AND (lease_until IS NULL OR lease_until <= $2) \
+              ORDER BY next_attempt_at LIMIT $3) RETURNING *",
+        )
+        .bind(row::millis(until))
+        .bind(row::millis(now))
+        .bind(i64::from(limit))
+        .fetch_all(&self.write)
+        .await
+        .map_err(failed)?
+        .iter()
+        .map(|found| row::upload(found).map_err(failed))
+        .collect()
+    }
+
+    /// Gives an upload back, as it was leased, to be taken up at `due`, or no more.
+    pub async fn schedule(&self, upload: &Upload, due: Option<Timestamp>) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE uploads SET lease_until = NULL, next_attempt_at = $1 \
+             WHERE id = $2 AND state = $3 AND attempts = $4",
+        )
+        .bind(due.map(row::millis))
+        .bind(row::id_bytes(upload.id))
+        .bind(upload.state.name())
+        .bind(i64::from(upload.attempt))
+        .execute(&self.write)
+        .await
+        .map_err(failed)?;
+        self.watchers.tell(upload.id);
+        Ok(())
+    }
+}
+
+async fn insert_claim(
+    connection: &mut SqliteConnection,
+    claim: &NewClaim,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO claims (id, owner, metadata, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(row::id_bytes(claim.id))
+        .bind(claim.owner.as_str())
+        .bind(row::to_json(&claim.metadata)?)
+        .bind(row::millis(now))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn apply(
+    connection: &mut SqliteConnection,
+    change: &Change<'_>,
+    now: Timestamp,
+) -> Result<Outcome, sqlx::Error> {
+    let Change { from, to, due, .. } = change;
+    let done = sqlx::query(
+        "UPDATE uploads SET state = $1, facts = $2, claim_id = $3, attempts = $4, lease_until = NULL, \
+         next_attempt_at = $5 WHERE id = $6 AND state = $7 AND attempts = $8",
+    )
+    .bind(to.state.name())
+    .bind(row::facts(&to.state)?)
+    .bind(to.claim.map(row::id_bytes))
+    .bind(i64::from(to.attempt))
+    .bind(due.map(row::millis))
+    .bind(row::id_bytes(from.id))
+    .bind(from.state.name())
+    .bind(i64::from(from.attempt))
+    .execute(&mut *connection)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Ok(Outcome::Lost);
+    }
+    apply_to_file(&mut *connection, to.id, &change.file).await?;
+    if from.state.name() != to.state.name() {
+        sqlx::query("INSERT INTO events (upload_id, name, at) VALUES ($1, $2, $3)")
+            .bind(row::id_bytes(to.id))
+            .bind(to.state.name())
+            .bind(row::millis(now))
+            .execute(connection)
+            .await?;
+    }
+    Ok(Outcome::Done)
+}
+
+async fn apply_to_file(
+    connection: &mut SqliteConnection,
+    id: UploadId,
+    change: &FileChange,
+) -> Result<(), sqlx::Error> {
+    match change {
+        FileChange::Keep => Ok(()),
+        FileChange::Insert(file) => insert_file(connection, file).await,
+        FileChange::SetMetadata(metadata) => {
+            let query = sqlx::query("UPDATE files SET metadata = $1 WHERE id = $2");
+            let query = query.bind(row::to_json(metadata)?).bind(row::id_bytes(id));
+            query.execute(connection).await.map(|_| ())
+        }
+        FileChange::Delete => {
+            let query = sqlx::query("DELETE FROM files WHERE id = $1").bind(row::id_bytes(id));
+            query.execute(connection).await.map(|_| ())
+        }
+    }
+}
+
+async fn insert_file(connection: &mut SqliteConnection, file: &File) -> Result<(), sqlx::Error> {
+    let (width, height) = file.dimensions.unzip();
+    sqlx::query(
+        "INSERT INTO files (id, profile, owner, filename, content_type, size_bytes, checksum, width, height, \
+         metadata, created_at, object_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(row::id_bytes(file.id))
+    .bind(file.profile.as_str())
+    .bind(file.owner.as_str())
+    .bind(file.filename.as_str())
+    .bind(file.content_type.as_str())
+    .bind(row::signed(file.size_bytes))
+    .bind(file.checksum.as_ref().map(ToString::to_string))
+    .bind(width.map(i64::from))
+    .bind(height.map(i64::from))
+    .bind(row::to_json(&file.metadata)?)
+    .bind(row::millis(file.created_at))
+    .bind(file.key.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}

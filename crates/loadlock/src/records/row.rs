@@ -1,0 +1,128 @@
+//! Rows to records and back.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{Row as _, sqlite::SqliteRow};
+
+use crate::{
+    clock::from_millis,
+    upload::{File, Metadata, ObjectKey, State, Upload, UploadId},
+};
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
+    let facts: Option<String> = row.try_get("facts")?;
+    let metadata: Option<String> = row.try_get("metadata")?;
+    let claim: Option<Vec<u8>> = row.try_get("claim_id")?;
+    Ok(Upload {
+        id: id(row.try_get("id")?)?,
+        profile: row.try_get("profile")?,
+        owner: parsed(row, "owner")?,
+        filename: row.try_get("filename")?,
+        content_type: parsed(row, "content_type")?,
+        size_bytes: unsigned(row, "size_bytes")?,
+        checksum: optional(row, "checksum")?,
+        metadata: metadata
+            .map(|text| from_json(&text))
+            .transpose()?
+            .unwrap_or_default(),
+        method: parsed(row, "method")?,
+        multipart_id: row.try_get("multipart_id")?,
+        token_hash: row
+            .try_get::<Vec<u8>, _>("token_hash")?
+            .try_into()
+            .map_err(|_| decode("a token's hash has 32 bytes"))?,
+        grant_expires_at: time(row, "grant_expires_at")?,
+        expires_at: time(row, "expires_at")?,
+        claim: claim.map(id).transpose()?,
+        state: facts.map_or(Ok(State::Issued), |text| from_json(&text))?,
+        attempt: u32::try_from(row.try_get::<i64, _>("attempts")?).map_err(decode)?,
+    })
+}
+
+pub(super) fn file(row: &SqliteRow) -> Result<File> {
+    let width: Option<i64> = row.try_get("width")?;
+    let height: Option<i64> = row.try_get("height")?;
+    let pixels = |side: Option<i64>| side.and_then(|side| u32::try_from(side).ok());
+    Ok(File {
+        id: id(row.try_get("id")?)?,
+        profile: row.try_get("profile")?,
+        owner: parsed(row, "owner")?,
+        filename: row.try_get("filename")?,
+        content_type: parsed(row, "content_type")?,
+        size_bytes: unsigned(row, "size_bytes")?,
+        checksum: optional(row, "checksum")?,
+        dimensions: pixels(width).zip(pixels(height)),
+        metadata: metadata(row)?,
+        created_at: time(row, "created_at")?,
+        key: ObjectKey::new(row.try_get("object_key")?),
+    })
+}
+
+fn metadata(row: &SqliteRow) -> Result<Metadata> {
+    from_json(row.try_get("metadata")?)
+}
+
+/// What a state carries, beyond its name; `issued` carries nothing.
+pub(super) fn facts(state: &State) -> Result<Option<String>> {
+    match state {
+        State::Issued => Ok(None),
+        state => to_json(state).map(Some),
+    }
+}
+
+pub(super) fn id_bytes(id: UploadId) -> Vec<u8> {
+    id.to_bytes().to_vec()
+}
+
+pub(super) fn millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+/// Sizes are far below 2⁶³.
+pub(super) fn signed(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(decode)
+}
+
+fn id(bytes: Vec<u8>) -> Result<UploadId> {
+    let bytes = bytes.try_into().map_err(|_| decode("an id has 16 bytes"))?;
+    Ok(UploadId::from_bytes(bytes))
+}
+
+fn parsed<T>(row: &SqliteRow, column: &str) -> Result<T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    row.try_get::<&str, _>(column)?.parse().map_err(decode)
+}
+
+fn optional<T>(row: &SqliteRow, column: &str) -> Result<Option<T>>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let text: Option<&str> = row.try_get(column)?;
+    text.map(|text| text.parse().map_err(decode)).transpose()
+}
+
+fn unsigned(row: &SqliteRow, column: &str) -> Result<u64> {
+    u64::try_from(row.try_get::<i64, _>(column)?).map_err(decode)
+}
+
+fn time(row: &SqliteRow, column: &str) -> Result<Timestamp> {
+    Ok(from_millis(row.try_get(column)?))
+}
+
+fn decode(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
+}
