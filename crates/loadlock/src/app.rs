@@ -25,7 +25,7 @@ impl App {
     pub async fn open(config: Config, clock: Clock, ids: Ids) -> Result<Self, Error> {
         Ok(Self {
             records: Records::open(&config.records).await?,
-            bucket: Bucket::new(config.store.clone())?,
+            bucket: Bucket::new(&config.store, clock.clone())?,
             config: Arc::new(config),
             clock,
             ids,

@@ -1,38 +1,16 @@
 //! Who is asking: bearer tokens, kept and compared as SHA-256.
 
-use std::fmt;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+
+pub use loadlock_sigv4::Secret;
 
 use crate::{
     app::App,
     error::{Error, Kind},
     upload::{Owner, UploadId},
 };
-
-/// Text that appears in no log line, no error and no `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret itself, for the one it is meant for.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// Who is asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,12 +58,12 @@ const UPLOAD_PREFIX: &str = "llt_";
 
 /// A new user token from 32 random bytes.
 pub fn user_token(random: &[u8; 32]) -> Secret {
-    Secret(format!("{USER_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+    Secret::new(format!("{USER_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
 }
 
 /// A new API key from 32 random bytes.
 pub fn api_key(random: &[u8; 32]) -> Secret {
-    Secret(format!("{SERVER_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+    Secret::new(format!("{SERVER_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
 }
 
 /// A new token for one upload from 32 random bytes. It begins with the upload's id, so that it is found by it.
@@ -94,7 +72,7 @@ pub fn upload_token(id: UploadId, random: &[u8; 32]) -> Secret {
     let (front, back) = bytes.split_at_mut(16);
     front.copy_from_slice(&id.to_bytes());
     back.copy_from_slice(random);
-    Secret(format!("{UPLOAD_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    Secret::new(format!("{UPLOAD_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 /// What is kept of a token.

@@ -1,36 +1,45 @@
 //! The few S3 calls the service itself makes, and the grants it signs for others. Three identities, never mixed.
 
+mod copy;
 pub mod grant;
+mod objects;
+mod parts;
 
-use crate::{auth::Secret, error::Error};
+use std::{fmt, sync::Arc};
 
-/// An S3 access key with its secret.
-#[derive(Debug, Clone)]
-pub struct KeyPair {
-    pub access_key_id: String,
-    pub secret_access_key: Secret,
-}
+use aws_sdk_s3::{
+    Client,
+    config::{
+        BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        StalledStreamProtectionConfig, retry::RetryConfig,
+    },
+    error::{ProvideErrorMetadata, SdkError},
+};
+use aws_smithy_async::time::TimeSource;
+pub use loadlock_sigv4::{Credentials, Style};
+
+use self::grant::Signing;
+pub use self::{
+    copy::{Final, Promoted},
+    objects::Object,
+    parts::{Completed, Part},
+};
+use crate::{
+    clock::Clock,
+    error::{Error, Kind},
+};
 
 /// Signs what clients send; may put objects under one staging prefix and nothing else.
 #[derive(Debug, Clone)]
-pub struct UploaderIdentity(pub KeyPair);
+pub struct UploaderIdentity(pub Credentials);
 
 /// Inspects, promotes, deletes; never leaves the server and signs nothing that a client sees.
 #[derive(Debug, Clone)]
-pub struct ServerIdentity(pub KeyPair);
+pub struct ServerIdentity(pub Credentials);
 
 /// Signs display URLs; may get objects of the final bucket and nothing else.
 #[derive(Debug, Clone)]
-pub struct ReaderIdentity(pub KeyPair);
-
-/// Where a bucket's name stands in an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// `https://host/bucket/key`
-    Path,
-    /// `https://bucket.host/key`
-    VirtualHosted,
-}
+pub struct ReaderIdentity(pub Credentials);
 
 /// The store and how to reach it.
 #[derive(Debug, Clone)]
@@ -48,15 +57,114 @@ pub struct StoreSettings {
     pub reader: ReaderIdentity,
 }
 
-/// The store, as the service uses it.
-#[derive(Debug, Clone)]
+/// The store, as the service uses it. Clones share one client.
+#[derive(Clone)]
 pub struct Bucket {
-    settings: StoreSettings,
+    client: Client,
+    staging: Arc<str>,
+    finals: Arc<str>,
+    signing: Arc<Signing>,
 }
 
 impl Bucket {
     /// A connection to be; makes no request.
-    pub fn new(settings: StoreSettings) -> Result<Self, Error> {
-        Ok(Self { settings })
+    pub fn new(settings: &StoreSettings, clock: Clock) -> Result<Self, Error> {
+        Ok(Self {
+            client: client(settings, clock),
+            staging: settings.staging_bucket.as_str().into(),
+            finals: settings.final_bucket.as_str().into(),
+            signing: Arc::new(Signing::new(settings)?),
+        })
     }
+}
+
+fn client(settings: &StoreSettings, clock: Clock) -> Client {
+    let ServerIdentity(server) = &settings.server;
+    let credentials = aws_sdk_s3::config::Credentials::new(
+        server.access_key(),
+        server.secret().expose(),
+        server
+            .session_token()
+            .map(|token| token.expose().to_owned()),
+        None,
+        "loadlock",
+    );
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(settings.region.clone()))
+        .endpoint_url(&settings.endpoint)
+        .force_path_style(settings.style == Style::Path)
+        .credentials_provider(credentials)
+        // Stores other than AWS refuse, or do not send, the checksums that newer SDKs add unasked.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        // A copy of gigabytes is silent for long.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .retry_config(RetryConfig::standard())
+        .time_source(Time(clock))
+        .build();
+    Client::from_conf(config)
+}
+
+#[derive(Debug)]
+struct Time(Clock);
+
+impl TimeSource for Time {
+    fn now(&self) -> std::time::SystemTime {
+        self.0.now().into()
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket")
+            .field("staging", &self.staging)
+            .field("final", &self.finals)
+            .finish_non_exhaustive()
+    }
+}
+
+type SdkFailure<E> = SdkError<E, aws_sdk_s3::config::http::HttpResponse>;
+
+/// What a failed call says, as far as the service tells it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// No such object or upload.
+    Missing,
+    /// The object is no longer the one that was pinned.
+    Changed,
+    /// The content does not match its checksum, or the parts do not match the order.
+    Mismatch,
+    Other,
+}
+
+fn trouble<E: ProvideErrorMetadata>(failure: &SdkFailure<E>) -> Trouble {
+    let status = failure
+        .raw_response()
+        .map(|response| response.status().as_u16());
+    match (failure.code(), status) {
+        (Some("NoSuchKey" | "NoSuchUpload" | "NotFound"), _) => Trouble::Missing,
+        (Some("PreconditionFailed"), _) => Trouble::Changed,
+        (
+            Some(
+                "BadDigest"
+                | "InvalidPart"
+                | "InvalidPartOrder"
+                | "EntityTooSmall"
+                | "XAmzContentChecksumMismatch",
+            ),
+            _,
+        ) => Trouble::Mismatch,
+        // HEAD has no body to say more.
+        (None, Some(404)) => Trouble::Missing,
+        (None, Some(412)) => Trouble::Changed,
+        _ => Trouble::Other,
+    }
+}
+
+fn failed<E>(failure: SdkFailure<E>) -> Error
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    Kind::Unavailable.caused_by(failure)
 }

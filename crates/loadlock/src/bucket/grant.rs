@@ -1,8 +1,21 @@
-//! Grants and display URLs: what is signed for others to use.
+//! Grants, signed by the uploader identity, and display URLs, signed by the reader's. No other identity signs here.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use jiff::Timestamp;
+use loadlock_sigv4::{
+    Bucket as Place, Condition, FormBuffer, PostPolicy, Presign, Secret, SignError, Signer,
+};
 
-use crate::{auth::Secret, upload::PartNumber};
+use super::{Bucket, ReaderIdentity, StoreSettings, UploaderIdentity};
+use crate::{
+    clock::{after, from_millis},
+    error::{Error, Kind},
+    upload::{ObjectKey, PartNumber, PartPlan, Upload},
+};
 
 /// Headers a client must send, by name.
 pub type Headers = Vec<(String, String)>;
@@ -43,4 +56,191 @@ pub struct SignedPart {
 pub struct DisplayUrl {
     pub url: Secret,
     pub expires_at: Timestamp,
+}
+
+/// An uploader's signer: it signs writes to staging.
+struct Uploader(Signer);
+
+/// A reader's signer: it signs reads of the final bucket.
+struct Reader(Signer);
+
+/// What signs for others, and for which addresses.
+pub(super) struct Signing {
+    uploader: Uploader,
+    staging: Place,
+    reader: Reader,
+    finals: Place,
+}
+
+impl Signing {
+    pub(super) fn new(settings: &StoreSettings) -> Result<Self, Error> {
+        let UploaderIdentity(uploader) = settings.uploader.clone();
+        let ReaderIdentity(reader) = settings.reader.clone();
+        let place = |bucket: &str| Place::new(&settings.public_endpoint, bucket, settings.style);
+        Ok(Self {
+            uploader: Uploader(Signer::new(uploader, &settings.region)),
+            staging: place(&settings.staging_bucket).map_err(unsigned)?,
+            reader: Reader(Signer::new(reader, &settings.region)),
+            finals: place(&settings.final_bucket).map_err(unsigned)?,
+        })
+    }
+}
+
+impl Bucket {
+    /// The permission to send the whole file in one PUT, once, with this length, type and checksum.
+    pub fn grant_put(&self, upload: &Upload, now: Timestamp) -> Result<Grant, Error> {
+        let key = upload.staged_key();
+        let length = upload.size_bytes.to_string();
+        let mut headers = vec![
+            ("content-type", upload.content_type.as_str()),
+            ("if-none-match", "*"),
+        ];
+        if let Some(checksum) = &upload.checksum {
+            headers.push((checksum.algorithm().header(), checksum.value()));
+        }
+        let client_sets = owned(&headers);
+        headers.push(("content-length", &length));
+        let request = Presign {
+            method: "PUT",
+            bucket: &self.signing.staging,
+            key: Some(key.as_str()),
+            query: &[],
+            headers: &headers,
+            expires: until(upload.grant_expires_at, now),
+        };
+        let Uploader(signer) = &self.signing.uploader;
+        Ok(Grant::Put {
+            url: presign(signer, &request, now)?,
+            headers: client_sets,
+            expires_at: upload.grant_expires_at,
+        })
+    }
+
+    /// The permission to send the file as a form: this key, type, length and checksum.
+    pub fn grant_post(&self, upload: &Upload, now: Timestamp) -> Result<Grant, Error> {
+        let key = upload.staged_key();
+        let mut conditions = vec![
+            Condition::Equals("key", key.as_str()),
+            Condition::Equals("content-type", upload.content_type.as_str()),
+            Condition::Size {
+                min: upload.size_bytes,
+                max: upload.size_bytes,
+            },
+        ];
+        if let Some(checksum) = &upload.checksum {
+            conditions.push(Condition::Equals(
+                checksum.algorithm().header(),
+                checksum.value(),
+            ));
+        }
+        let policy = PostPolicy {
+            bucket: &self.signing.staging,
+            conditions: &conditions,
+            expires: until(upload.grant_expires_at, now),
+        };
+        let Uploader(signer) = &self.signing.uploader;
+        let mut buffer = FormBuffer::default();
+        let form = signer
+            .post_form(&mut buffer, now.into(), &policy)
+            .map_err(unsigned)?;
+        let fields = form
+            .fields()
+            .map(|(name, value)| (name.to_owned(), Secret::new(value)));
+        Ok(Grant::Post {
+            url: self.signing.staging.url(),
+            fields: fields.collect(),
+            expires_at: upload.grant_expires_at,
+        })
+    }
+
+    /// The permission to send these parts, each of its exact length, until `expires_at`.
+    pub fn sign_parts(
+        &self,
+        upload: &Upload,
+        numbers: impl Iterator<Item = PartNumber>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<SignedPart>, Error> {
+        let plan = PartPlan::new(upload.size_bytes);
+        let key = upload.staged_key();
+        let multipart_id = upload.multipart_id.as_deref().unwrap_or_default();
+        let Uploader(signer) = &self.signing.uploader;
+        numbers
+            .filter_map(|number| Some((number, plan.size_of(number)?)))
+            .map(|(number, size_bytes)| {
+                let length = size_bytes.to_string();
+                let part = number.value().to_string();
+                let request = Presign {
+                    method: "PUT",
+                    bucket: &self.signing.staging,
+                    key: Some(key.as_str()),
+                    query: &[("partNumber", &part), ("uploadId", multipart_id)],
+                    headers: &[("content-length", &length)],
+                    expires: until(expires_at, now),
+                };
+                Ok(SignedPart {
+                    number,
+                    url: presign(signer, &request, now)?,
+                    headers: Headers::new(),
+                    size_bytes,
+                })
+            })
+            .collect()
+    }
+
+    /// A URL that shows a file for at least three quarters of `lifetime`. The time of signing is rounded down, so that
+    /// the same URL comes again for a while and a browser's cache knows it.
+    pub fn display(
+        &self,
+        key: &ObjectKey,
+        lifetime: Duration,
+        now: Timestamp,
+    ) -> Result<DisplayUrl, Error> {
+        let grain = i64::try_from(lifetime.as_secs() / 4 * 1000)
+            .unwrap_or(i64::MAX)
+            .max(1000);
+        let millis = now.as_millisecond();
+        let signed_at = from_millis(millis - millis.rem_euclid(grain));
+        let request = Presign::new("GET", &self.signing.finals, key.as_str(), lifetime);
+        let Reader(signer) = &self.signing.reader;
+        Ok(DisplayUrl {
+            url: presign(signer, &request, signed_at)?,
+            expires_at: after(signed_at, lifetime),
+        })
+    }
+}
+
+fn presign(signer: &Signer, request: &Presign<'_>, now: Timestamp) -> Result<Secret, Error> {
+    let mut url = String::with_capacity(640);
+    signer
+        .presign(&mut url, SystemTime::from(now), request)
+        .map_err(unsigned)?;
+    Ok(Secret::new(url))
+}
+
+/// From the second of signing to the second of the end: a signature knows whole seconds only, and never outlives its grant.
+fn until(end: Timestamp, now: Timestamp) -> Duration {
+    let second = now.as_millisecond().div_euclid(1000);
+    let last = end.as_millisecond().div_euclid(1000);
+    Duration::from_secs(u64::try_from(last - second).unwrap_or(0))
+}
+
+fn owned(headers: &[(&str, &str)]) -> Headers {
+    headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn unsigned(error: SignError) -> Error {
+    Kind::Internal.caused_by(error)
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signing")
+            .field("staging", &self.staging)
+            .field("final", &self.finals)
+            .finish_non_exhaustive()
+    }
 }

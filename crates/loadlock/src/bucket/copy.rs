@@ -1,0 +1,185 @@
+//! Server-side copies, pinned to what was inspected.
+
+use std::ops::RangeInclusive;
+
+use aws_sdk_s3::{
+    config::{Config, retry::RetryConfig},
+    types::{CompletedMultipartUpload, CompletedPart, MetadataDirective, TaggingDirective},
+};
+
+use super::{Bucket, Trouble, failed, trouble};
+use crate::{
+    error::{Error, Kind},
+    upload::{Inspected, ObjectKey},
+};
+
+/// The largest object one CopyObject takes (S3 API reference, "`CopyObject`").
+const MAX_COPY_BYTES: u64 = 5 << 30;
+const COPY_PART_BYTES: u64 = 1 << 30;
+
+/// The object a file becomes: key and headers.
+#[derive(Debug, Clone)]
+pub struct Final {
+    pub key: ObjectKey,
+    pub content_disposition: String,
+    pub cache_control: &'static str,
+}
+
+/// What became of a promotion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Promoted {
+    Done,
+    /// The inspected object is no longer there, or no longer the same.
+    Gone,
+}
+
+impl Bucket {
+    /// Copies a staged object to where no client can write it; `Gone` if it is no longer the one with this `ETag`.
+    ///
+    /// The copy is asked for once only: a first request that was slow rather than lost could otherwise land after the
+    /// second, and after the inspection.
+    pub async fn hold(
+        &self,
+        from: &ObjectKey,
+        etag: &str,
+        to: &ObjectKey,
+    ) -> Result<Promoted, Error> {
+        let copy = self
+            .client
+            .copy_object()
+            .bucket(&*self.staging)
+            .key(to.as_str())
+            .copy_source(format!("{}/{from}", self.staging))
+            .copy_source_if_match(etag)
+            // With its headers, so that inspection sees those of the very copy.
+            .metadata_directive(MetadataDirective::Copy)
+            .customize()
+            .config_override(Config::builder().retry_config(RetryConfig::disabled()));
+        match copy.send().await {
+            Ok(_) => Ok(Promoted::Done),
+            Err(failure) => match trouble(&failure) {
+                Trouble::Missing | Trouble::Changed => Ok(Promoted::Gone),
+                Trouble::Mismatch | Trouble::Other => Err(failed(failure)),
+            },
+        }
+    }
+
+    /// Copies the inspected object to the final bucket, its headers and tags replaced.
+    pub async fn promote(&self, from: &Inspected, to: &Final) -> Result<Promoted, Error> {
+        if from.size_bytes > MAX_COPY_BYTES {
+            return self.promote_in_parts(from, to).await;
+        }
+        let copy = self
+            .client
+            .copy_object()
+            .bucket(&*self.finals)
+            .key(to.key.as_str())
+            .copy_source(format!("{}/{}", self.staging, from.source))
+            .copy_source_if_match(&from.etag)
+            .metadata_directive(MetadataDirective::Replace)
+            .tagging_directive(TaggingDirective::Replace)
+            .content_type(from.content_type.as_str())
+            .content_disposition(&to.content_disposition)
+            .cache_control(to.cache_control);
+        match copy.send().await {
+            Ok(_) => Ok(Promoted::Done),
+            Err(failure) => match trouble(&failure) {
+                Trouble::Missing | Trouble::Changed => Ok(Promoted::Gone),
+                Trouble::Mismatch | Trouble::Other => Err(failed(failure)),
+            },
+        }
+    }
+
+    async fn promote_in_parts(&self, from: &Inspected, to: &Final) -> Result<Promoted, Error> {
+        let create = self
+            .client
+            .create_multipart_upload()
+            .bucket(&*self.finals)
+            .key(to.key.as_str())
+            .content_type(from.content_type.as_str())
+            .content_disposition(&to.content_disposition)
+            .cache_control(to.cache_control);
+        let created = create.send().await.map_err(failed)?;
+        let id = created
+            .upload_id()
+            .ok_or_else(|| Kind::Unavailable.because("the store names no upload"))?;
+        let outcome = self.copy_parts(from, to, id).await;
+        if !matches!(outcome, Ok(Promoted::Done)) {
+            let abort = self.client.abort_multipart_upload();
+            let abort = abort
+                .bucket(&*self.finals)
+                .key(to.key.as_str())
+                .upload_id(id);
+            // What stays behind is cleared by the bucket's own rule for unfinished uploads.
+            if let Err(failure) = abort.send().await {
+                tracing::warn!(key = %to.key, error = %failure, "copy left unfinished");
+            }
+        }
+        outcome
+    }
+
+    async fn copy_parts(&self, from: &Inspected, to: &Final, id: &str) -> Result<Promoted, Error> {
+        let mut parts = Vec::new();
+        for (number, range) in (1..).zip(ranges(from.size_bytes)) {
+            let copy = self
+                .client
+                .upload_part_copy()
+                .bucket(&*self.finals)
+                .key(to.key.as_str())
+                .upload_id(id)
+                .part_number(number)
+                .copy_source(format!("{}/{}", self.staging, from.source))
+                .copy_source_if_match(&from.etag)
+                .copy_source_range(format!("bytes={}-{}", range.start(), range.end()));
+            let etag = match copy.send().await {
+                Ok(output) => output
+                    .copy_part_result()
+                    .and_then(|part| part.e_tag().map(str::to_owned)),
+                Err(failure) => match trouble(&failure) {
+                    Trouble::Missing | Trouble::Changed => return Ok(Promoted::Gone),
+                    Trouble::Mismatch | Trouble::Other => return Err(failed(failure)),
+                },
+            };
+            parts.push(
+                CompletedPart::builder()
+                    .part_number(number)
+                    .set_e_tag(etag)
+                    .build(),
+            );
+        }
+        let all = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts))
+            .build();
+        let complete = self.client.complete_multipart_upload();
+        let complete = complete
+            .bucket(&*self.finals)
+            .key(to.key.as_str())
+            .upload_id(id)
+            .multipart_upload(all);
+        complete.send().await.map_err(failed)?;
+        Ok(Promoted::Done)
+    }
+}
+
+fn ranges(size_bytes: u64) -> impl Iterator<Item = RangeInclusive<u64>> {
+    (0..size_bytes.div_ceil(COPY_PART_BYTES)).map(move |part| {
+        let start = part * COPY_PART_BYTES;
+        start..=(start + COPY_PART_BYTES).min(size_bytes) - 1
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_an_object_once() {
+        let size = 5 * COPY_PART_BYTES + 1;
+        let all: Vec<_> = ranges(size).collect();
+        assert_eq!(all.len(), 6);
+        assert_eq!(all.last(), Some(&(size - 1..=size - 1)));
+        assert!(all.windows(2).all(|w| w[0].end() + 1 == *w[1].start()));
+        assert_eq!(ranges(COPY_PART_BYTES).count(), 1);
+    }
+}
