@@ -179,7 +179,7 @@ pub(super) fn upload(upload: upload::Upload) -> message::Upload {
         filename: upload.filename,
         content_type: upload.content_type.to_string(),
         size: upload.size_bytes,
-        created_at: time(upload.created_at()),
+        created_at: time(upload.id.time()),
         expires_at: time(upload.expires_at),
         reason,
         file: None,
