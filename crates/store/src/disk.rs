@@ -1,42 +1,194 @@
 //! The durable backend: metadata in SQLite, data in files named by id. It knows nothing of HTTP, signatures or uploads.
+//!
+//! A body is written to a temporary file, hashed on the way and synced; then, in one change, renamed, its directory
+//! synced and its metadata committed. A delete commits first and unlinks later. `docs/decisions/store-layout.md` says
+//! why.
 
+mod body;
 mod bucket;
+mod collect;
+mod columns;
+mod commit;
+mod complete;
 mod digest;
 mod error;
 mod expire;
+mod files;
 mod list;
 mod multipart;
 mod names;
 mod object;
+mod part;
 mod reader;
+mod readers;
+mod schema;
+mod sweep;
 mod writer;
 
-use std::path::Path;
+use std::{
+    fmt,
+    fs::{self, File, TryLockError},
+    io,
+    path::Path,
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use rusqlite::Connection;
 
 pub use self::{
     bucket::{BucketInfo, ConfigKind},
+    complete::{CompletePart, CompleteUpload},
     digest::{Checksum, ChecksumAlgorithm, ChecksumType},
     error::{DiskError, OpenError},
     expire::Expired,
     list::{ListObjects, ListedObject, ObjectPage},
-    multipart::{
-        CompletePart, CompleteUpload, CreateUpload, ListUploads, PartInfo, PartPage,
-        UploadChecksum, UploadInfo, UploadPage, UploadRef,
-    },
+    multipart::{CreateUpload, ListUploads, UploadChecksum, UploadInfo, UploadPage, UploadRef},
     names::{BucketName, ETag, ObjectKey, PartNumber, UploadId},
     object::{Condition, CopySource, CopyTarget, Metadata, ObjectInfo, PutObject},
+    part::{PartInfo, PartPage},
     reader::{Object, ObjectStream},
     writer::{Writer, Written},
 };
+use self::{
+    collect::Errand,
+    columns::Millis,
+    commit::Commits,
+    files::{Draft, Files},
+    readers::Readers,
+};
 use crate::clock::Clock;
 
-/// An open store. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Disk {}
+/// An open store. Clones share it; the directory is free again when the last of them is gone.
+#[derive(Clone)]
+pub struct Disk {
+    inner: Arc<Inner>,
+}
+
+/// The fields are dropped in this order, and the order matters: the collector still commits what it removes.
+struct Inner {
+    clock: Clock,
+    files: Arc<Files>,
+    readers: Readers,
+    _collector: Thread,
+    commits: Commits,
+    _committer: Thread,
+    _lock: File,
+}
 
 impl Disk {
     /// Opens the store in `dir`, making it if there is none, and sweeps what an interrupted run left. Blocks.
     pub fn open(dir: &Path, clock: Clock) -> Result<Self, OpenError> {
-        todo!()
+        fs::create_dir_all(dir.join("data"))?;
+        fs::create_dir_all(dir.join("tmp"))?;
+        let lock = lock_directory(dir)?;
+        let metadata = dir.join("store.db");
+        let conn = schema::open(&metadata)?;
+        File::open(dir)?.sync_all()?;
+        let (errands, errand_queue) = mpsc::channel();
+        let (changes, change_queue) = mpsc::channel();
+        let files = Arc::new(Files::new(dir, sweep::next_generation(&conn)?, errands));
+        sweep::sweep(&conn, dir, &files)?;
+        let readers = Readers::open(&metadata)?;
+        let commits = Commits::new(changes);
+
+        let (its_files, its_commits) = (Arc::clone(&files), commits.clone());
+        let collector = Thread::spawn("store-collect", move || {
+            collect::run(&errand_queue, &its_files, &its_commits)
+        })?;
+        let its_files = Arc::clone(&files);
+        let committer = Thread::spawn("store-commit", move || {
+            commit::run(conn, &change_queue, &its_files)
+        })?;
+        let inner = Inner {
+            clock,
+            files,
+            readers,
+            _collector: collector,
+            commits,
+            _committer: committer,
+            _lock: lock,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The time, as it will be read again.
+    fn now(&self) -> Millis {
+        Millis(Millis(self.inner.clock.now()).rounded())
+    }
+
+    /// Changes metadata; durable once it is `Ok`.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, DiskError> {
+        self.inner.commits.change(None, work).await
+    }
+
+    /// Changes metadata that makes a new file known.
+    async fn publish<T: Send + 'static>(
+        &self,
+        draft: Option<Draft>,
+        work: impl FnOnce(&Connection) -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, DiskError> {
+        self.inner.commits.change(draft, work).await
+    }
+
+    /// Reads metadata, all of it as it stood at one moment.
+    async fn query<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, DiskError> {
+        self.inner.readers.query(work).await
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Unsent, the collector has ended already.
+        let _ = self.files.send(Errand::Stop);
+    }
+}
+
+/// Two processes must not share a store.
+fn lock_directory(dir: &Path) -> Result<File, OpenError> {
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join("lock"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// A thread that is waited for.
+struct Thread(Option<thread::JoinHandle<()>>);
+
+impl Thread {
+    fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+            .map(|handle| Self(Some(handle)))
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0.take() {
+            // It panicked, and said so on its own.
+            let _ = handle.join();
+        }
     }
 }

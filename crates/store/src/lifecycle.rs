@@ -82,9 +82,111 @@ impl Lifecycle {
     }
 }
 
+impl Rule {
+    /// Objects last written at this moment or before have expired by `now`.
+    pub(crate) fn expires_if_written_by(&self, now: SystemTime) -> Option<SystemTime> {
+        match self.expiration? {
+            Expiration::Days(days) => days_before(now, days),
+            Expiration::Date(date) => Some(now).filter(|&now| SystemTime::from(date) <= now),
+        }
+    }
+
+    /// Uploads created at this moment or before are to be aborted by `now`.
+    pub(crate) fn aborts_if_created_by(&self, now: SystemTime) -> Option<SystemTime> {
+        days_before(now, self.abort_uploads_after_days?)
+    }
+}
+
+/// The last moment for which [`days_after`] has come by `now`.
+fn days_before(now: SystemTime, days: u32) -> Option<SystemTime> {
+    let midnights = now.duration_since(UNIX_EPOCH).ok()?.as_secs() / DAY.as_secs();
+    let midnights = u32::try_from(midnights).ok()?.checked_sub(days)?;
+    Some(UNIX_EPOCH + DAY * midnights)
+}
+
 /// `days` after `time`, rounded up to the next midnight UTC.
 fn days_after(time: SystemTime, days: u32) -> SystemTime {
     let age = time.duration_since(UNIX_EPOCH).unwrap_or_default() + DAY * days;
     let midnights = age.as_nanos().div_ceil(DAY.as_nanos());
     UNIX_EPOCH + DAY * u32::try_from(midnights).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rule(expiration: Expiration) -> Rule {
+        Rule {
+            id: "rule".to_owned(),
+            status: Status::Enabled,
+            prefix: "logs/".to_owned(),
+            expiration: Some(expiration),
+            abort_uploads_after_days: None,
+        }
+    }
+
+    fn time(text: &str) -> SystemTime {
+        text.parse::<Timestamp>().unwrap().into()
+    }
+
+    #[test]
+    fn days_are_counted_from_the_writing_and_rounded_up_to_midnight() {
+        let check = |written, days, expected| {
+            let rules = Lifecycle {
+                rules: vec![rule(Expiration::Days(days))],
+            };
+            let expiry = rules.expiry("logs/a", time(written)).unwrap();
+            assert_eq!(
+                expiry,
+                Expiry {
+                    at: time(expected),
+                    rule_id: "rule"
+                }
+            );
+        };
+        // The example of the lifecycle page.
+        check("2014-01-15T10:30:00Z", 3, "2014-01-19T00:00:00Z");
+        check("2014-01-15T00:00:00Z", 1, "2014-01-16T00:00:00Z");
+        check("2014-01-15T00:00:00.001Z", 1, "2014-01-17T00:00:00Z");
+    }
+
+    #[test]
+    fn only_enabled_rules_with_the_keys_prefix_apply_and_the_earliest_wins() {
+        let early = Rule {
+            id: "early".to_owned(),
+            prefix: String::new(),
+            ..rule(Expiration::Days(1))
+        };
+        let off = Rule {
+            status: Status::Disabled,
+            ..rule(Expiration::Days(0))
+        };
+        let rules = Lifecycle {
+            rules: vec![rule(Expiration::Days(9)), early, off],
+        };
+        let written = time("2026-11-21T12:00:00Z");
+        assert_eq!(rules.expiry("logs/a", written).unwrap().rule_id, "early");
+        let rules = Lifecycle {
+            rules: vec![rule(Expiration::Days(9))],
+        };
+        assert_eq!(rules.expiry("other", written), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_sweep_deletes_is_what_the_header_announced(
+            written in 0_u64..4_000_000_000_000,
+            age in 0_u64..400_000_000,
+            days in 0_u32..5,
+        ) {
+            let written = UNIX_EPOCH + Duration::from_millis(written);
+            let now = written + Duration::from_millis(age);
+            let rules = Lifecycle { rules: vec![rule(Expiration::Days(days))] };
+            let announced = rules.expiry("logs/a", written).unwrap().at <= now;
+            let swept = rules.rules[0].expires_if_written_by(now).is_some_and(|cutoff| written <= cutoff);
+            prop_assert_eq!(announced, swept);
+        }
+    }
 }

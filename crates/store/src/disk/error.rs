@@ -49,7 +49,7 @@ pub enum DiskError {
     #[error("data files: {0}")]
     Io(#[source] io::Error),
     #[error("metadata: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] rusqlite::Error),
     #[error("metadata cannot be read: {0}")]
     Encoding(#[from] serde_json::Error),
     /// The transaction failed as a whole; what it held will not be visible, and is swept at the next start.
@@ -65,6 +65,21 @@ impl From<io::Error> for DiskError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
             _ => Self::Io(error),
         }
+    }
+}
+
+impl From<rusqlite::Error> for DiskError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::NoSpace,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<rusqlite::types::FromSqlError> for DiskError {
+    fn from(error: rusqlite::types::FromSqlError) -> Self {
+        Self::Database(error.into())
     }
 }
 

@@ -2,7 +2,13 @@
 
 use std::time::SystemTime;
 
-use super::{BucketName, Disk, DiskError, ETag, ObjectKey};
+use rusqlite::{Connection, Row, params};
+
+use super::{
+    BucketName, Disk, DiskError, ETag, ObjectKey,
+    bucket::bucket_id,
+    columns::{Millis, bytes_at},
+};
 
 /// Which part of a bucket to list.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +46,105 @@ impl Disk {
         bucket: &BucketName,
         list: ListObjects,
     ) -> Result<ObjectPage, DiskError> {
-        todo!()
+        let bucket = bucket.clone();
+        self.query(move |conn| page(conn, bucket_id(conn, &bucket)?, &list))
+            .await
+    }
+}
+
+/// Walks the keys in order; whenever one falls under a common prefix, it jumps behind all that do.
+fn page(conn: &Connection, bucket: i64, list: &ListObjects) -> Result<ObjectPage, DiskError> {
+    let mut page = ObjectPage::default();
+    let mut statement = conn.prepare_cached(
+        "SELECT key, etag, size, modified FROM object
+         WHERE bucket = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key",
+    )?;
+    let end = after_all(&list.prefix);
+    let mut from = first_key(list);
+    while let Some(start) = from.take() {
+        let mut rows = statement.query(params![bucket, start, end])?;
+        while let Some(row) = rows.next()? {
+            let key = row.get_ref("key")?.as_str()?;
+            if page.objects.len() + page.common_prefixes.len() == list.max {
+                return Ok(page);
+            }
+            if let Some(common) = list.common_prefix(key) {
+                page.common_prefixes.push(common.to_owned());
+                page.next = Some(common.to_owned());
+                from = after_all(common);
+                break;
+            }
+            page.next = Some(key.to_owned());
+            page.objects.push(listed(row)?);
+        }
+    }
+    page.next = None;
+    Ok(page)
+}
+
+/// The first key that a listing may show.
+fn first_key(list: &ListObjects) -> Option<String> {
+    let prefix = list.prefix.clone();
+    let Some(after) = &list.start_after else {
+        return Some(prefix);
+    };
+    let next = match list.common_prefix(after) {
+        Some(common) if common == after => after_all(common)?,
+        _ => format!("{after}\0"),
+    };
+    Some(next.max(prefix))
+}
+
+impl ListObjects {
+    /// What `key` is folded into, if it is.
+    fn common_prefix<'k>(&self, key: &'k str) -> Option<&'k str> {
+        let delimiter = self
+            .delimiter
+            .as_deref()
+            .filter(|delimiter| !delimiter.is_empty())?;
+        let rest = key.strip_prefix(self.prefix.as_str())?;
+        let end = self.prefix.len() + rest.find(delimiter)? + delimiter.len();
+        key.get(..end)
+    }
+}
+
+/// The smallest string greater than all that begin with `prefix`; `None` if there is none. The order of UTF-8's bytes
+/// is that of the characters.
+pub(super) fn after_all(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+fn listed(row: &Row<'_>) -> rusqlite::Result<ListedObject> {
+    let key: String = row.get("key")?;
+    Ok(ListedObject {
+        key: ObjectKey::stored(key),
+        etag: ETag::new(row.get_ref("etag")?.as_str()?),
+        size_bytes: bytes_at(row, "size")?,
+        modified: row.get::<_, Millis>("modified")?.0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_prefix_is_the_next_string_in_byte_order() {
+        let check = |prefix: &str, expected: Option<&str>| {
+            assert_eq!(after_all(prefix).as_deref(), expected)
+        };
+        check("", None);
+        check("a/", Some("a0"));
+        check("a\u{7f}", Some("a\u{80}"));
+        check("\u{d7ff}", Some("\u{e000}"));
+        check("a\u{10ffff}", Some("b"));
+        check("\u{10ffff}", None);
     }
 }

@@ -1,10 +1,15 @@
-//! Multipart uploads: parts are taken in any order and become one object at once.
+//! Multipart uploads: begun, looked at, listed and aborted.
 
 use std::time::SystemTime;
 
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::{Deserialize, Serialize};
+
 use super::{
-    BucketName, Checksum, ChecksumAlgorithm, ChecksumType, Condition, CopySource, Disk, DiskError,
-    ETag, Metadata, ObjectInfo, ObjectKey, PartNumber, UploadId, Written,
+    BucketName, ChecksumAlgorithm, ChecksumType, Disk, DiskError, Metadata, ObjectKey, UploadId,
+    bucket::bucket_id,
+    columns::{Json, Millis, json},
+    list::after_all,
 };
 
 /// An upload to be begun.
@@ -17,7 +22,7 @@ pub struct CreateUpload {
 }
 
 /// The checksum an upload is to carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadChecksum {
     pub algorithm: ChecksumAlgorithm,
     pub kind: ChecksumType,
@@ -37,26 +42,8 @@ pub struct UploadInfo {
     pub key: ObjectKey,
     pub id: UploadId,
     pub created: SystemTime,
+    pub metadata: Metadata,
     pub checksum: Option<UploadChecksum>,
-}
-
-/// A part that has been received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartInfo {
-    pub number: PartNumber,
-    pub etag: ETag,
-    pub size_bytes: u64,
-    pub modified: SystemTime,
-    pub checksums: Vec<Checksum>,
-}
-
-/// One page of an upload's parts, by number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartPage {
-    pub upload: UploadInfo,
-    pub parts: Vec<PartInfo>,
-    /// The last number of this page, if there are more.
-    pub next: Option<PartNumber>,
 }
 
 /// Which of a bucket's unfinished uploads to list.
@@ -76,82 +63,115 @@ pub struct UploadPage {
     pub truncated: bool,
 }
 
-/// A part as the client names it to complete.
-#[derive(Clone, Debug)]
-pub struct CompletePart {
-    pub number: PartNumber,
-    pub etag: ETag,
-    /// Compared with the part's own, where it has one of that algorithm.
-    pub checksum: Option<Checksum>,
-}
-
-/// The order to make an object of an upload's parts.
-#[derive(Clone, Debug)]
-pub struct CompleteUpload {
-    pub upload: UploadRef,
-    pub parts: Vec<CompletePart>,
-    pub condition: Option<Condition>,
-    /// What the whole must measure (`x-amz-mp-object-size`).
-    pub size_bytes: Option<u64>,
-    /// What the whole's checksum must be.
-    pub checksum: Option<Checksum>,
-}
-
 impl Disk {
+    /// Begins an upload, to be completed or aborted.
     pub async fn create_upload(&self, create: CreateUpload) -> Result<UploadId, DiskError> {
-        todo!()
+        if create
+            .checksum
+            .is_some_and(|checksum| !checksum.algorithm.supports(checksum.kind))
+        {
+            return Err(DiskError::ChecksumTypeUnsupported);
+        }
+        let now = self.now();
+        self.change(move |conn| {
+            let bucket = bucket_id(conn, &create.bucket)?;
+            let sql = "INSERT INTO upload (id, bucket, key, created, metadata, checksum)
+                       VALUES (lower(hex(randomblob(16))), ?, ?, ?, ?, ?) RETURNING id";
+            let (metadata, checksum) = (json(&create.metadata)?, json(&create.checksum)?);
+            let id = conn.prepare_cached(sql)?.query_row(
+                params![bucket, create.key, now, metadata, checksum],
+                |row| row.get::<_, String>(0),
+            )?;
+            Ok(UploadId::new(id))
+        })
+        .await
     }
 
     /// The upload itself: which checksum its parts must have, for one.
     pub async fn upload(&self, upload: &UploadRef) -> Result<UploadInfo, DiskError> {
-        todo!()
+        let upload = upload.clone();
+        self.query(move |conn| find(conn, &upload)).await
     }
 
-    /// Keeps a part, replacing one of the same number.
-    pub async fn put_part(
-        &self,
-        upload: &UploadRef,
-        number: PartNumber,
-        written: Written,
-    ) -> Result<PartInfo, DiskError> {
-        todo!()
-    }
-
-    /// Makes a part of (a range of) an object, copying no byte.
-    pub async fn copy_part(
-        &self,
-        upload: &UploadRef,
-        number: PartNumber,
-        source: CopySource,
-    ) -> Result<PartInfo, DiskError> {
-        todo!()
-    }
-
-    pub async fn list_parts(
-        &self,
-        upload: &UploadRef,
-        after: Option<PartNumber>,
-        max: usize,
-    ) -> Result<PartPage, DiskError> {
-        todo!()
-    }
-
+    /// The unfinished uploads of a bucket.
     pub async fn list_uploads(
         &self,
         bucket: &BucketName,
         list: ListUploads,
     ) -> Result<UploadPage, DiskError> {
-        todo!()
-    }
-
-    /// Makes the object, in one transaction and in time that grows with the parts, not the bytes. Asked again within a
-    /// day it gives the same answer.
-    pub async fn complete_upload(&self, complete: CompleteUpload) -> Result<ObjectInfo, DiskError> {
-        todo!()
+        let bucket = bucket.clone();
+        self.query(move |conn| page(conn, bucket_id(conn, &bucket)?, &list))
+            .await
     }
 
     /// Forgets the upload and its parts.
     pub async fn abort_upload(&self, upload: &UploadRef) -> Result<(), DiskError> {
-        todo!()
+        let upload = upload.clone();
+        self.change(move |conn| {
+            find(conn, &upload)?;
+            remove(conn, &upload.id)
+        })
+        .await
     }
+}
+
+/// The upload, if all three of its names agree.
+pub(super) fn find(conn: &Connection, upload: &UploadRef) -> Result<UploadInfo, DiskError> {
+    let bucket = bucket_id(conn, &upload.bucket)?;
+    let mut statement =
+        conn.prepare_cached("SELECT * FROM upload WHERE id = ? AND bucket = ? AND key = ?")?;
+    let found = statement
+        .query_row(params![upload.id, bucket, upload.key], info)
+        .optional()?;
+    found.ok_or(DiskError::NoSuchUpload)
+}
+
+/// Forgets an upload, and lets go of the parts that it still has.
+pub(super) fn remove(conn: &Connection, id: &UploadId) -> Result<(), DiskError> {
+    conn.prepare_cached(
+        "DELETE FROM segment WHERE body IN (SELECT body FROM part WHERE upload = ?)",
+    )?
+    .execute([id])?;
+    conn.prepare_cached("DELETE FROM part WHERE upload = ?")?
+        .execute([id])?;
+    conn.prepare_cached("DELETE FROM upload WHERE id = ?")?
+        .execute([id])?;
+    Ok(())
+}
+
+fn page(conn: &Connection, bucket: i64, list: &ListUploads) -> Result<UploadPage, DiskError> {
+    let (key, id) = match &list.after {
+        None => ("", None),
+        // Greater than every id there is.
+        Some((key, id)) => (
+            key.as_str(),
+            Some(id.as_ref().map_or("~", UploadId::as_str)),
+        ),
+    };
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM upload
+         WHERE bucket = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) AND (key, id) > (?4, coalesce(?5, ''))
+         ORDER BY key, id LIMIT ?6",
+    )?;
+    let limit = i64::try_from(list.max)
+        .unwrap_or(i64::MAX)
+        .saturating_add(1);
+    let rows = statement.query_map(
+        params![bucket, list.prefix, after_all(&list.prefix), key, id, limit],
+        info,
+    )?;
+    let mut uploads = rows.collect::<Result<Vec<_>, _>>()?;
+    let truncated = uploads.len() > list.max;
+    uploads.truncate(list.max);
+    Ok(UploadPage { uploads, truncated })
+}
+
+fn info(row: &Row<'_>) -> rusqlite::Result<UploadInfo> {
+    Ok(UploadInfo {
+        key: ObjectKey::stored(row.get("key")?),
+        id: UploadId::new(row.get::<_, String>("id")?),
+        created: row.get::<_, Millis>("created")?.0,
+        metadata: row.get::<_, Json<_>>("metadata")?.0,
+        checksum: row.get::<_, Json<_>>("checksum")?.0,
+    })
 }

@@ -109,6 +109,19 @@ macro_rules! readable {
 }
 readable!(BucketName, ObjectKey, ETag, UploadId);
 
+/// Names that were looked at when they were stored.
+impl BucketName {
+    pub(super) fn stored(name: String) -> Self {
+        Self(name)
+    }
+}
+
+impl ObjectKey {
+    pub(super) fn stored(key: String) -> Self {
+        Self(key)
+    }
+}
+
 /// A part's number, from 1 to 10,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartNumber(u16);
@@ -125,6 +138,10 @@ impl PartNumber {
 
     pub fn get(self) -> u16 {
         self.0
+    }
+
+    pub(super) fn stored(number: u16) -> Self {
+        Self(number)
     }
 }
 

@@ -1,10 +1,16 @@
 //! Objects: what is known of them, and how they come and go.
 
-use std::{collections::BTreeMap, ops::Range, time::SystemTime};
+use std::{collections::BTreeMap, time::SystemTime};
 
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{BucketName, Checksum, Disk, DiskError, ETag, ObjectKey, Written};
+use super::{
+    BucketName, Checksum, Disk, DiskError, ETag, ObjectKey, Written,
+    body::{self, BodyId},
+    bucket::bucket_id,
+    columns::{Json, Millis, bytes_at, int, json},
+};
 
 /// What a client said about an object's content: kept, and given back unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +65,6 @@ pub struct CopySource {
     pub key: ObjectKey,
     /// The object must still have this ETag when the copy is made, else [`DiskError::PreconditionFailed`].
     pub etag: Option<ETag>,
-    /// Half open; `None` for the whole object. Only parts take a range.
-    pub range: Option<Range<u64>>,
 }
 
 /// Where a copy goes.
@@ -80,7 +84,32 @@ impl Disk {
         written: Written,
         put: PutObject,
     ) -> Result<ObjectInfo, DiskError> {
-        todo!()
+        let id = self.inner.files.fresh_id();
+        let info = ObjectInfo {
+            etag: written.etag(),
+            size_bytes: written.size_bytes,
+            modified: self.now().0,
+            metadata: put.metadata,
+            checksums: written.checksums,
+            parts: None,
+        };
+        let blob = written.draft.as_ref().map(super::files::Draft::id);
+        self.publish(written.draft, move |conn| {
+            let bucket = bucket_id(conn, &put.bucket)?;
+            body::add(conn, id, blob, info.size_bytes)?;
+            place(
+                conn,
+                &Place {
+                    bucket,
+                    key: &put.key,
+                    condition: put.condition.as_ref(),
+                },
+                id,
+                &info,
+            )?;
+            Ok(info)
+        })
+        .await
     }
 
     /// What is known of the object under `key`.
@@ -89,7 +118,12 @@ impl Disk {
         bucket: &BucketName,
         key: &ObjectKey,
     ) -> Result<ObjectInfo, DiskError> {
-        todo!()
+        let (bucket, key) = (bucket.clone(), key.clone());
+        self.query(move |conn| {
+            let found = find(conn, bucket_id(conn, &bucket)?, &key)?;
+            found.map(|found| found.info).ok_or(DiskError::NoSuchKey)
+        })
+        .await
     }
 
     /// Deletes the object under `key`. There being none is no error, unless an ETag is asked for (`If-Match`).
@@ -99,7 +133,20 @@ impl Disk {
         key: &ObjectKey,
         if_match: Option<&ETag>,
     ) -> Result<(), DiskError> {
-        todo!()
+        let (bucket, key) = (bucket.clone(), key.clone());
+        let condition = if_match.cloned().map(Condition::Matches);
+        self.change(move |conn| {
+            let bucket = bucket_id(conn, &bucket)?;
+            let existing = existing(conn, bucket, &key)?;
+            check(existing.as_ref().map(|(etag, _)| etag), condition.as_ref())?;
+            if let Some((_, id)) = existing {
+                conn.prepare_cached("DELETE FROM object WHERE bucket = ? AND key = ?")?
+                    .execute(params![bucket, key])?;
+                body::release(conn, id)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Copies an object without copying a byte. Its ETag and checksums stay the source's.
@@ -108,6 +155,134 @@ impl Disk {
         source: CopySource,
         target: CopyTarget,
     ) -> Result<ObjectInfo, DiskError> {
-        todo!()
+        let id = self.inner.files.fresh_id();
+        let modified = self.now().0;
+        self.change(move |conn| {
+            let found = find_source(conn, &source)?;
+            let bucket = bucket_id(conn, &target.bucket)?;
+            let metadata = target.metadata.unwrap_or(found.info.metadata);
+            let info = ObjectInfo {
+                modified,
+                metadata,
+                ..found.info
+            };
+            body::share(conn, found.body, &(0..info.size_bytes), id)?;
+            place(
+                conn,
+                &Place {
+                    bucket,
+                    key: &target.key,
+                    condition: target.condition.as_ref(),
+                },
+                id,
+                &info,
+            )?;
+            Ok(info)
+        })
+        .await
+    }
+}
+
+/// An object and where its bytes are.
+pub(super) struct Found {
+    pub(super) info: ObjectInfo,
+    pub(super) body: BodyId,
+}
+
+pub(super) fn find(
+    conn: &Connection,
+    bucket: i64,
+    key: &ObjectKey,
+) -> Result<Option<Found>, DiskError> {
+    let mut statement = conn.prepare_cached("SELECT * FROM object WHERE bucket = ? AND key = ?")?;
+    let found = statement.query_row(params![bucket, key], |row| {
+        Ok(Found {
+            info: info(row)?,
+            body: row.get("body")?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// The object that a copy is made from, if it is still the one that was meant.
+pub(super) fn find_source(conn: &Connection, source: &CopySource) -> Result<Found, DiskError> {
+    let found =
+        find(conn, bucket_id(conn, &source.bucket)?, &source.key)?.ok_or(DiskError::NoSuchKey)?;
+    match &source.etag {
+        Some(etag) if *etag != found.info.etag => Err(DiskError::PreconditionFailed),
+        _ => Ok(found),
+    }
+}
+
+/// What an object's columns say; a completed upload's answer has the same.
+pub(super) fn info(row: &Row<'_>) -> rusqlite::Result<ObjectInfo> {
+    Ok(ObjectInfo {
+        etag: ETag::new(row.get_ref("etag")?.as_str()?),
+        size_bytes: bytes_at(row, "size")?,
+        modified: row.get::<_, Millis>("modified")?.0,
+        metadata: row.get::<_, Json<_>>("metadata")?.0,
+        checksums: row.get::<_, Json<_>>("checksums")?.0,
+        parts: row.get("parts")?,
+    })
+}
+
+/// Where an object is put, and what must be true there.
+pub(super) struct Place<'a> {
+    pub(super) bucket: i64,
+    pub(super) key: &'a ObjectKey,
+    pub(super) condition: Option<&'a Condition>,
+}
+
+/// Puts an object in its place, and lets go of the one that was there.
+pub(super) fn place(
+    conn: &Connection,
+    place: &Place<'_>,
+    body: BodyId,
+    info: &ObjectInfo,
+) -> Result<(), DiskError> {
+    let existing = existing(conn, place.bucket, place.key)?;
+    check(existing.as_ref().map(|(etag, _)| etag), place.condition)?;
+    conn.prepare_cached(
+        "INSERT INTO object (bucket, key, body, etag, size, modified, metadata, checksums, parts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (bucket, key) DO UPDATE SET
+             body = excluded.body, etag = excluded.etag, size = excluded.size, modified = excluded.modified,
+             metadata = excluded.metadata, checksums = excluded.checksums, parts = excluded.parts",
+    )?
+    .execute(params![
+        place.bucket,
+        place.key,
+        body,
+        info.etag,
+        int(info.size_bytes),
+        Millis(info.modified),
+        json(&info.metadata)?,
+        json(&info.checksums)?,
+        info.parts,
+    ])?;
+    existing.map_or(Ok(()), |(_, replaced)| body::release(conn, replaced))
+}
+
+fn existing(
+    conn: &Connection,
+    bucket: i64,
+    key: &ObjectKey,
+) -> Result<Option<(ETag, BodyId)>, DiskError> {
+    let mut statement =
+        conn.prepare_cached("SELECT etag, body FROM object WHERE bucket = ? AND key = ?")?;
+    let existing = statement.query_row(params![bucket, key], |row| {
+        Ok((ETag::new(row.get_ref("etag")?.as_str()?), row.get("body")?))
+    });
+    Ok(existing.optional()?)
+}
+
+fn check(existing: Option<&ETag>, condition: Option<&Condition>) -> Result<(), DiskError> {
+    match (condition, existing) {
+        (Some(Condition::Absent), Some(_)) => Err(DiskError::PreconditionFailed),
+        (Some(Condition::Matches(_)), None) => Err(DiskError::NoSuchKey),
+        (Some(Condition::Matches(wanted)), Some(etag)) if wanted != etag => {
+            Err(DiskError::PreconditionFailed)
+        }
+        _ => Ok(()),
     }
 }

@@ -1,42 +1,103 @@
 //! Taking in bytes: written to a temporary file and hashed at the same time, in flat memory.
+//!
+//! Bytes are gathered to batches. A batch is written and hashed on two threads of the blocking pool while the next one
+//! is gathered, so that at most two are in memory, and a slow sender holds no thread.
+
+use std::{fs::File, io::Write as _, mem, sync::Arc};
 
 use bytes::Bytes;
+use tokio::task::{self, JoinHandle};
 
-use super::{Checksum, ChecksumAlgorithm, Disk, DiskError, ETag};
+use super::{
+    Checksum, ChecksumAlgorithm, Disk, DiskError, ETag,
+    digest::{Hashes, hex},
+    files::{Draft, Files},
+};
+
+const BATCH_BYTES: usize = 1024 * 1024;
+/// So often what has been written is pushed to the disk, so that little is left for the end.
+const SYNC_EVERY_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A body on its way in. Dropped before [`finish`](Self::finish), it leaves nothing.
 #[derive(Debug)]
-pub struct Writer {}
+pub struct Writer {
+    sink: Stage<Sink>,
+    hashes: Stage<Hashes>,
+    batch: Vec<Bytes>,
+    batch_bytes: usize,
+    size_bytes: u64,
+}
 
 /// A body that is on disk, complete and synced, but not yet visible. Dropped, it is gone.
 #[derive(Debug)]
 pub struct Written {
-    size_bytes: u64,
-    md5: [u8; 16],
-    checksums: Vec<Checksum>,
+    pub(super) size_bytes: u64,
+    pub(super) md5: [u8; 16],
+    pub(super) checksums: Vec<Checksum>,
+    /// `None` for an empty body, which needs no file.
+    pub(super) draft: Option<Draft>,
 }
 
 impl Disk {
     /// Begins a body. MD5 is always computed, and the checksums asked for beside it.
-    pub fn writer(&self, checksums: &[ChecksumAlgorithm]) -> Result<Writer, DiskError> {
-        todo!()
+    pub fn writer(&self, checksums: &[ChecksumAlgorithm]) -> Writer {
+        Writer {
+            sink: Stage::Idle(Sink::new(Arc::clone(&self.inner.files))),
+            hashes: Stage::Idle(Hashes::new(checksums)),
+            batch: Vec::new(),
+            batch_bytes: 0,
+            size_bytes: 0,
+        }
     }
 }
 
 impl Writer {
-    /// Takes the next bytes. Waits when the disk or the hashing is slower than the sender.
+    /// Takes the next bytes. Waits when the disk or the hashing is slower than the sender. After an error, or when the
+    /// future is dropped halfway, the writer is of no more use.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), DiskError> {
-        todo!()
+        self.size_bytes += bytes.len() as u64;
+        self.batch_bytes += bytes.len();
+        self.batch.push(bytes);
+        if self.batch_bytes >= BATCH_BYTES {
+            self.pass_on().await
+        } else {
+            Ok(())
+        }
     }
 
     /// How many bytes have been taken so far.
     pub fn size_bytes(&self) -> u64 {
-        todo!()
+        self.size_bytes
     }
 
     /// Waits until everything is written, hashed and synced to the disk.
-    pub async fn finish(self) -> Result<Written, DiskError> {
-        todo!()
+    pub async fn finish(mut self) -> Result<Written, DiskError> {
+        self.pass_on().await?;
+        let sink = self.sink.take().await?;
+        let sink = Stage::run(sink, Sink::sync);
+        let (md5, checksums) = self.hashes.take().await?.finish();
+        let draft = { sink }.take().await?.file.map(|(draft, _)| draft);
+        Ok(Written {
+            size_bytes: self.size_bytes,
+            md5,
+            checksums,
+            draft,
+        })
+    }
+
+    /// Hands the batch to both threads, once they have done the one before.
+    async fn pass_on(&mut self) -> Result<(), DiskError> {
+        let batch: Arc<[Bytes]> = mem::take(&mut self.batch).into();
+        self.batch_bytes = 0;
+        let same = Arc::clone(&batch);
+        let sink = self.sink.take().await?;
+        self.sink = Stage::run(sink, move |sink| sink.write(&same));
+        let hashes = self.hashes.take().await?;
+        self.hashes = Stage::run(hashes, move |hashes| {
+            batch.iter().for_each(|bytes| hashes.update(bytes));
+            Ok(())
+        });
+        Ok(())
     }
 }
 
@@ -51,11 +112,116 @@ impl Written {
 
     /// The ETag of an object or part of these bytes.
     pub fn etag(&self) -> ETag {
-        todo!()
+        ETag::new(&hex(&self.md5))
     }
 
     /// The checksums that were asked for, to be compared with what the client promised.
     pub fn checksums(&self) -> &[Checksum] {
         &self.checksums
+    }
+}
+
+/// Something that is either at hand or at work on the blocking pool.
+#[derive(Debug)]
+enum Stage<T> {
+    Idle(T),
+    Busy(JoinHandle<Result<T, DiskError>>),
+    Lost,
+}
+
+impl<T: Send + 'static> Stage<T> {
+    fn run(
+        mut value: T,
+        work: impl FnOnce(&mut T) -> Result<(), DiskError> + Send + 'static,
+    ) -> Self {
+        Self::Busy(task::spawn_blocking(move || {
+            work(&mut value).map(|()| value)
+        }))
+    }
+
+    async fn take(&mut self) -> Result<T, DiskError> {
+        match mem::replace(self, Self::Lost) {
+            Self::Idle(value) => Ok(value),
+            Self::Busy(work) => work.await.map_err(|_| DiskError::Closed)?,
+            Self::Lost => Err(DiskError::Closed),
+        }
+    }
+}
+
+/// Where the bytes go.
+#[derive(Debug)]
+struct Sink {
+    files: Arc<Files>,
+    file: Option<(Draft, Arc<File>)>,
+    unsynced_bytes: u64,
+    /// The kernel tells each failure of writing back once only, so this sync's answer must be heard.
+    early_sync: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Sink {
+    fn new(files: Arc<Files>) -> Self {
+        Self {
+            files,
+            file: None,
+            unsynced_bytes: 0,
+            early_sync: None,
+        }
+    }
+
+    fn write(&mut self, batch: &[Bytes]) -> Result<(), DiskError> {
+        for bytes in batch.iter().filter(|bytes| !bytes.is_empty()) {
+            self.open()?.write_all(bytes)?;
+            self.unsynced_bytes += bytes.len() as u64;
+        }
+        if self.unsynced_bytes >= SYNC_EVERY_BYTES {
+            self.sync_early()?;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<&File, DiskError> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let (draft, file) = Draft::create(&self.files)?;
+                (draft, Arc::new(file))
+            }
+        };
+        Ok(&self.file.insert(file).1)
+    }
+
+    /// Starts a sync beside the writing, unless one still runs.
+    fn sync_early(&mut self) -> Result<(), DiskError> {
+        if self
+            .early_sync
+            .as_ref()
+            .is_some_and(|sync| !sync.is_finished())
+        {
+            return Ok(());
+        }
+        self.await_early_sync()?;
+        if let Some((_, file)) = &self.file {
+            let file = Arc::clone(file);
+            self.early_sync = Some(task::spawn_blocking(move || file.sync_data()));
+            self.unsynced_bytes = 0;
+        }
+        Ok(())
+    }
+
+    fn await_early_sync(&mut self) -> Result<(), DiskError> {
+        if let Some(sync) = self.early_sync.take() {
+            tokio::runtime::Handle::current()
+                .block_on(sync)
+                .map_err(|_| DiskError::Closed)??;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), DiskError> {
+        self.await_early_sync()?;
+        if let Some((_, file)) = &self.file {
+            file.sync_data()?;
+        }
+        Ok(())
     }
 }
