@@ -220,13 +220,13 @@ function refusal(status, answer) {
 }
 
 /**
- * The service's messages are clauses, as its logs want them; here they stand alone.
+ * A service's message, which is a clause with its names in backticks as logs want them, for people to read alone.
  *
  * @param {string} message
  */
 export function sentence(message) {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  const text = message.replace(/`([^`]*)`/g, '“$1”');
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
 }
 
 /** `crypto.randomUUID` is not there on pages without TLS. */

@@ -4,6 +4,7 @@ import { Api } from './api.js';
 import { Queue } from './queue.js';
 import { Upload } from './upload.js';
 
+export { sentence } from './api.js';
 export { UploadError } from './errors.js';
 export { check, formatSize, formatTypes } from './limits.js';
 export { Upload } from './upload.js';

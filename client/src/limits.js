@@ -41,7 +41,7 @@ export function check({ name, size, type }, profile) {
   }
   if (extensions && !extensions.some((ending) => endsWith(name, ending))) {
     const message = `“${name}” has another ending than ${extensions.join(', ')}.`;
-    return new UploadError({ code: 'extension_not_allowed', message, details: { extensions } });
+    return new UploadError({ code: 'type_not_allowed', message, details: { extensions } });
   }
   return undefined;
 }

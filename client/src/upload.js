@@ -10,6 +10,7 @@
  * ```
  */
 
+import { sentence } from './api.js';
 import { UploadError } from './errors.js';
 import { check, UNKNOWN_TYPE } from './limits.js';
 import { Meter } from './progress.js';
@@ -94,6 +95,11 @@ export class Upload {
 
   get state() {
     return this.#state;
+  }
+
+  /** How it is sent, once it has begun. */
+  get method() {
+    return this.#begun?.grant.method;
   }
 
   /** Bytes, rate and time left. */
@@ -300,7 +306,7 @@ export class Upload {
     let record = await api.complete(begun, signal);
     while (record.state === 'received' || record.state === 'issued') record = await api.look(begun, signal);
     if (!ENDED.has(record.state)) return record;
-    const message = record.reason?.message ?? `“${this.name}” was ${record.state} by the server.`;
+    const message = sentence(record.reason?.message ?? `“${this.name}” is ${record.state}`);
     const retryable = record.state === 'expired';
     throw new UploadError({
       code: record.state,
