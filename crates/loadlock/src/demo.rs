@@ -70,7 +70,7 @@ pub async fn router(settings: Settings) -> Result<Router, Refusal> {
         service: Service::new(&settings.api, &settings.api_key)?,
         settings,
     };
-    let page = page::router(&demo.settings.s3);
+    let page = page::router(&demo.settings.api, &demo.settings.s3);
     Ok(Router::new()
         .route("/demo/session", get(session))
         .route("/demo/entries", get(list_entries).post(publish_entry))

@@ -12,13 +12,55 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-/// Where each file is served, its type, and what it holds.
-const ASSETS: &[(&str, &str, &[u8])] = &[];
+macro_rules! page {
+    ($name:literal, $kind:expr) => {
+        (
+            concat!("/assets/", $name),
+            $kind,
+            include_bytes!(concat!("../../page/", $name)),
+        )
+    };
+}
 
-/// Serves the page for a store of that origin.
-pub(super) fn router(s3: &str) -> Router {
+macro_rules! client {
+    ($name:literal) => {
+        (
+            concat!("/assets/client/", $name),
+            SCRIPT,
+            include_bytes!(concat!("../../../../client/src/", $name)),
+        )
+    };
+}
+
+/// Where each file is served, its type, and what it holds.
+const ASSETS: &[(&str, &str, &[u8])] = &[
+    ("/", HTML, include_bytes!("../../page/index.html")),
+    page!("entries.js", SCRIPT),
+    page!("favicon.svg", "image/svg+xml"),
+    page!("page.css", "text/css; charset=utf-8"),
+    page!("page.js", SCRIPT),
+    page!("uploads.js", SCRIPT),
+    page!("words.js", SCRIPT),
+    client!("api.js"),
+    client!("errors.js"),
+    client!("index.js"),
+    client!("limits.js"),
+    client!("multipart.js"),
+    client!("progress.js"),
+    client!("queue.js"),
+    client!("request.js"),
+    client!("retry.js"),
+    client!("send.js"),
+    client!("upload.js"),
+];
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Serves the page, which may talk to the API and the store by those addresses, whatever name it was opened by.
+pub(super) fn router(api: &str, s3: &str) -> Router {
     let policy = format!(
-        "default-src 'self'; connect-src 'self' {s3}; img-src 'self' blob: data: {s3}; media-src 'self' blob: data: {s3}; \
+        "default-src 'self'; connect-src 'self' {api} {s3}; img-src 'self' blob: {api} {s3}; media-src 'self' {api} {s3}; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
     );
     let policy = HeaderValue::try_from(policy).ok();
