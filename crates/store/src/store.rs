@@ -1,0 +1,275 @@
+//! The store as its embedder sees it, and the way of a request through it: target, operation, signature, permission,
+//! body, disk, answer.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use http::request::Parts;
+use http::{Method, StatusCode, header};
+use loadlock_sigv4::Rules;
+
+use crate::access::Identity;
+use crate::auth;
+use crate::body::Source;
+use crate::clock::Clock;
+use crate::config;
+use crate::cors::{Cors, CorsRule};
+use crate::disk::{BucketName, Disk, DiskError, Expired, OpenError};
+use crate::error::{Code, S3Error, S3Result};
+use crate::lifecycle::Lifecycle;
+use crate::operation::Operation;
+use crate::ops::{self, Call};
+use crate::reply::{self, Reply};
+use crate::request::{Request, Target};
+
+/// How a store is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where everything is kept. One process at a time may have it open.
+    pub dir: PathBuf,
+    /// The region that signatures must name.
+    pub region: String,
+    pub clock: Clock,
+    pub identities: Vec<Identity>,
+    /// With `s3.example`, a request to `bucket.s3.example` names its bucket by its host. Path style always works.
+    pub domain: Option<String>,
+}
+
+/// An open store. Clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    disk: Disk,
+    clock: Clock,
+    region: String,
+    identities: Vec<Identity>,
+    domain: Option<String>,
+    next_request: AtomicU64,
+}
+
+/// Why an embedder's order was not carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("the rules are not sound: {0}")]
+    Rules(String),
+}
+
+impl From<S3Error> for StoreError {
+    fn from(error: S3Error) -> Self {
+        Self::Rules(error.message.into_owned())
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("disk", &self.0.disk)
+            .field("region", &self.0.region)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store, making it if there is none. Blocks.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let Config {
+            dir,
+            region,
+            clock,
+            identities,
+            domain,
+        } = config;
+        let disk = Disk::open(&dir, clock.clone())?;
+        // Request ids go on counting from the time of the start, so that two runs share none.
+        let start = clock
+            .now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
+        let next_request = AtomicU64::new(u64::try_from(start).unwrap_or_default());
+        Ok(Self(Arc::new(Inner {
+            disk,
+            clock,
+            region,
+            identities,
+            domain,
+            next_request,
+        })))
+    }
+
+    /// Makes a bucket unless it is there.
+    pub async fn ensure_bucket(&self, name: &str) -> Result<(), StoreError> {
+        match self.0.disk.create_bucket(&BucketName::parse(name)?).await {
+            Ok(_) | Err(DiskError::BucketAlreadyExists) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Replaces a bucket's CORS rules.
+    pub async fn put_cors(&self, bucket: &str, rules: Vec<CorsRule>) -> Result<(), StoreError> {
+        let bucket = BucketName::parse(bucket)?;
+        Ok(config::put_cors(&self.0.disk, &bucket, &Cors::new(rules)?).await?)
+    }
+
+    /// Replaces a bucket's lifecycle rules.
+    pub async fn put_lifecycle(&self, bucket: &str, rules: &Lifecycle) -> Result<(), StoreError> {
+        config::check_lifecycle(rules)?;
+        Ok(self
+            .0
+            .disk
+            .put_lifecycle(&BucketName::parse(bucket)?, rules)
+            .await?)
+    }
+
+    /// Expires objects and aborts uploads by their buckets' rules and the store's clock, all that are due.
+    pub async fn run_lifecycle(&self) -> Result<Expired, StoreError> {
+        let mut total = Expired::default();
+        loop {
+            let round = self.0.disk.apply_lifecycle().await?;
+            total.objects += round.objects;
+            total.uploads += round.uploads;
+            if !round.more {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Answers one request. What is left of its body stays in `source`.
+    pub(crate) async fn answer(&self, head: Parts, source: &mut Source) -> Reply {
+        let started = Instant::now();
+        let id = format!(
+            "{:016X}",
+            self.0.next_request.fetch_add(1, Ordering::Relaxed)
+        );
+        let (method, resource) = (head.method.clone(), head.uri.path().to_owned());
+        let origin = Origin::of(&head, self.0.domain.as_deref());
+        let mut operation = None;
+        let result = self.carry_out(head, source, &mut operation).await;
+        let code = result.as_ref().err().map(|error| error.code.name());
+        let mut reply = result.unwrap_or_else(|error| reply::error(&error, &resource, &id));
+        if method == Method::HEAD && code.is_some() {
+            // Keeping the length would promise bytes that HEAD does not send.
+            *reply.body_mut() = reply::empty(StatusCode::OK).into_body();
+        }
+        reply::set_named(reply.headers_mut(), "x-amz-request-id", &id);
+        if let Some((origin, bucket)) = origin {
+            self.let_pages_read(&origin, &bucket, &mut reply).await;
+        }
+        let operation = operation.map_or("-", Operation::name);
+        tracing::debug!(request = id, %method, operation, status = reply.status().as_u16(), code, elapsed = ?started.elapsed(), "answered");
+        reply
+    }
+
+    async fn carry_out(
+        &self,
+        head: Parts,
+        source: &mut Source,
+        found: &mut Option<Operation>,
+    ) -> S3Result<Reply> {
+        let store = &*self.0;
+        if head.headers.contains_key(header::TRANSFER_ENCODING)
+            && head.headers.contains_key(header::CONTENT_LENGTH)
+        {
+            // Two lengths: the signed one would not be the one that counts.
+            return Err(S3Error::new(
+                Code::BadRequest,
+                "Content-Length and Transfer-Encoding exclude each other",
+            ));
+        }
+        let request = Request::read(head, store.domain.as_deref())?;
+        if request.method == Method::OPTIONS {
+            return self.preflight(&request).await;
+        }
+        let operation = Operation::of(&request)?;
+        *found = Some(operation);
+        let rules = Rules::new(&store.region, store.clock.now());
+        if operation == Operation::PostObject {
+            return ops::post_object(&store.disk, &store.identities, &rules, &request, source)
+                .await;
+        }
+        let (caller, framing) = auth::authenticate(&store.identities, &rules, &request)?;
+        tracing::trace!(
+            identity = caller.name(),
+            operation = operation.name(),
+            "authenticated"
+        );
+        caller.require_operation(operation, &request)?;
+        request.attributes.check_owner()?;
+        let call = Call {
+            disk: &store.disk,
+            region: &store.region,
+            caller: &caller,
+            request: &request,
+            source,
+            framing,
+        };
+        call.run(operation).await
+    }
+
+    /// A browser's question whether a page may send a request: answered to anybody.
+    async fn preflight(&self, request: &Request) -> S3Result<Reply> {
+        let bucket = request.target.bucket().ok_or(Code::AccessForbidden)?;
+        let cors = config::cors(&self.0.disk, bucket).await.ok().flatten();
+        let cors = cors.ok_or_else(|| {
+            S3Error::new(
+                Code::AccessForbidden,
+                "CORSResponse: CORS is not enabled for this bucket.",
+            )
+        })?;
+        let mut reply = reply::empty(StatusCode::OK);
+        *reply.headers_mut() = cors.preflight(&request.headers)?;
+        Ok(reply)
+    }
+
+    /// Adds CORS headers, to errors too: without them a page cannot read why it was refused.
+    async fn let_pages_read(&self, origin: &Origin, bucket: &BucketName, reply: &mut Reply) {
+        if origin.method == Method::OPTIONS {
+            return;
+        }
+        let mut cors = Cors::default();
+        if origin.headers.contains_key(header::ORIGIN) {
+            cors = config::cors(&self.0.disk, bucket)
+                .await
+                .ok()
+                .flatten()
+                .unwrap_or_default();
+        }
+        reply
+            .headers_mut()
+            .extend(cors.answer(origin.method.as_str(), &origin.headers));
+    }
+
+    /// How many seconds of real time lie between two looks at the lifecycle rules.
+    pub(crate) const LIFECYCLE_INTERVAL: Duration = Duration::from_mins(1);
+}
+
+/// What of a request decides on its CORS headers.
+struct Origin {
+    method: Method,
+    headers: http::HeaderMap,
+}
+
+impl Origin {
+    fn of(head: &Parts, domain: Option<&str>) -> Option<(Self, BucketName)> {
+        let bucket = Target::of(head, domain).ok()?.bucket()?.clone();
+        let origin = head.headers.get(header::ORIGIN).cloned();
+        let headers = origin
+            .into_iter()
+            .map(|value| (header::ORIGIN, value))
+            .collect();
+        Some((
+            Self {
+                method: head.method.clone(),
+                headers,
+            },
+            bucket,
+        ))
+    }
+}
