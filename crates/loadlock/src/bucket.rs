@@ -133,7 +133,7 @@ enum Trouble {
     Missing,
     /// The object is no longer the one that was pinned.
     Changed,
-    /// The content does not match its checksum, or the parts do not match the order.
+    /// The content does not match its checksum.
     Mismatch,
     Other,
 }
@@ -145,16 +145,7 @@ fn trouble<E: ProvideErrorMetadata>(failure: &SdkFailure<E>) -> Trouble {
     match (failure.code(), status) {
         (Some("NoSuchKey" | "NoSuchUpload" | "NotFound"), _) => Trouble::Missing,
         (Some("PreconditionFailed"), _) => Trouble::Changed,
-        (
-            Some(
-                "BadDigest"
-                | "InvalidPart"
-                | "InvalidPartOrder"
-                | "EntityTooSmall"
-                | "XAmzContentChecksumMismatch",
-            ),
-            _,
-        ) => Trouble::Mismatch,
+        (Some("BadDigest" | "XAmzContentChecksumMismatch"), _) => Trouble::Mismatch,
         // HEAD has no body to say more.
         (None, Some(404)) => Trouble::Missing,
         (None, Some(412)) => Trouble::Changed,

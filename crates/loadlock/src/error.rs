@@ -137,6 +137,17 @@ impl Error {
         self.details.as_ref()
     }
 
+    /// The causes, outermost first, for the log and for nobody else.
+    pub fn sources(&self) -> String {
+        let mut next = error::Error::source(self);
+        let mut causes = Vec::new();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes.join(": ")
+    }
+
     /// Adds what a program may want to know beyond the code.
     #[must_use]
     pub fn with_details(self, details: Value) -> Self {

@@ -10,8 +10,12 @@ mod claim;
 mod complete;
 mod end;
 mod files;
+mod inspect;
+mod promote;
 mod sign;
+mod work;
 
+pub(crate) use self::work::{LEASE, work};
 pub use self::{
     begin::{Begin, Begun, begin},
     claim::{Claim, claim},
@@ -27,7 +31,7 @@ use crate::{
     app::App,
     auth::Caller,
     error::{Error, Kind},
-    upload::{Profile, Upload, UploadId},
+    upload::{Profile, Refused, Upload, UploadId},
 };
 
 /// All profiles, for anyone to read.
@@ -44,13 +48,32 @@ pub fn profile<'a>(app: &'a App, name: &str) -> Result<&'a Profile, Error> {
 
 /// An upload that this caller may see. Another's is as unknown as none.
 async fn visible(app: &App, caller: &Caller, id: UploadId) -> Result<Upload, Error> {
-    let upload = app.records.upload(id).await?;
     let may = |upload: &Upload| match caller {
         Caller::User { owner } => upload.owner == *owner,
         Caller::Server { .. } => true,
         Caller::Upload { id } => upload.id == *id,
     };
-    upload
-        .filter(may)
-        .ok_or_else(|| Kind::NotFound.because(format!("there is no upload `{id}`")))
+    let found = app.records.upload(id).await?;
+    found.filter(may).ok_or_else(|| unknown(id))
+}
+
+async fn reload(app: &App, id: UploadId) -> Result<Upload, Error> {
+    app.records.upload(id).await?.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: UploadId) -> Error {
+    Kind::NotFound.because(format!("there is no upload `{id}`"))
+}
+
+/// Why an upload does not take a step, for its caller.
+fn refused(upload: &Upload, why: Refused) -> Error {
+    let (id, state) = (upload.id, upload.state.name());
+    match why {
+        Refused::Stored => Kind::AlreadyStored.because(format!("upload `{id}` is already stored")),
+        Refused::Claimed => {
+            Kind::AlreadyClaimed.because(format!("upload `{id}` is claimed and being stored"))
+        }
+        Refused::Ended => Kind::UploadEnded.because(format!("upload `{id}` is {state}")),
+        Refused::Early => Kind::NotReady.because(format!("upload `{id}` is {state}")),
+    }
 }

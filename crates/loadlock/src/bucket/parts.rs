@@ -25,7 +25,7 @@ pub enum Completed {
     Done,
     /// There is no such upload any more: completed before, or aborted.
     Gone,
-    /// The store refuses: parts or checksum are not what was said.
+    /// The content is not what the checksum says.
     Mismatch,
 }
 

@@ -2,12 +2,23 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
 use crate::{
     app::App,
     auth::Caller,
+    bucket::{Completed, Part},
     error::{Error, Kind},
-    upload::{File, Upload, UploadId},
+    flow::{self, work},
+    records::{Change, FileChange, Outcome},
+    upload::{File, PartPlan, Rejection, Staged, State, Upload, UploadId},
 };
+
+/// How long a completion is waited for before the caller is told that work goes on.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often records are looked at while another process may be at work.
+const POLL: Duration = Duration::from_secs(1);
 
 /// An upload as it stands, with its file once it is stored and not deleted.
 #[derive(Debug, Clone)]
@@ -18,7 +29,19 @@ pub struct Progress {
 
 /// Completes an upload and says how far it has come. A rejected one is the error `rejected`.
 pub async fn complete(app: &App, caller: &Caller, id: UploadId) -> Result<Progress, Error> {
-    Err(Kind::Unavailable.into())
+    flow::visible(app, caller, id).await?;
+    let upload = settle(app, id, PATIENCE).await?;
+    tracing::debug!(%id, state = upload.state.name(), "complete");
+    match &upload.state {
+        State::Rejected { reason } => Err(Kind::Rejected
+            .because(reason.to_string())
+            .with_details(json!({ "reason": reason.code() }))),
+        State::Expired | State::Aborted => {
+            let state = upload.state.name();
+            Err(Kind::UploadEnded.because(format!("upload `{id}` is {state}")))
+        }
+        _ => progress(app, upload).await,
+    }
 }
 
 /// How an upload stands, at the latest after `wait`; at once when nothing more will happen without a claim.
@@ -28,5 +51,155 @@ pub async fn look(
     id: UploadId,
     wait: Duration,
 ) -> Result<Progress, Error> {
-    Err(Kind::Unavailable.into())
+    let deadline = Instant::now() + wait;
+    let mut watch = app.records.watch(id);
+    loop {
+        let upload = flow::visible(app, caller, id).await?;
+        let now = Instant::now();
+        if upload.state.is_settled() || now >= deadline {
+            return progress(app, upload).await;
+        }
+        let poll = deadline.min(now + POLL);
+        // Either way the record says what is so.
+        let _ = timeout_at(poll, watch.changed()).await;
+    }
+}
+
+async fn progress(app: &App, upload: Upload) -> Result<Progress, Error> {
+    let file = match upload.state {
+        State::Stored { .. } => app.records.file(upload.id).await?,
+        _ => None,
+    };
+    Ok(Progress { upload, file })
+}
+
+/// Drives an upload until nothing more happens without a claim, or patience ends; then work goes on without the caller.
+pub(super) async fn settle(app: &App, id: UploadId, patience: Duration) -> Result<Upload, Error> {
+    let deadline = Instant::now() + patience;
+    let mut watch = app.records.watch(id);
+    loop {
+        let upload = flow::reload(app, id).await?;
+        if upload.state.is_settled() || Instant::now() >= deadline {
+            return Ok(upload);
+        }
+        // A task of its own: a caller who hangs up does not stop it half-way.
+        let driven = tokio::spawn(drive(app.clone(), upload));
+        match timeout_at(deadline, driven).await {
+            Err(_) => return flow::reload(app, id).await,
+            Ok(Err(error)) => return Err(Kind::Internal.caused_by(error)),
+            Ok(Ok(driven)) => {
+                let upload = driven?;
+                if upload.state.is_settled() {
+                    return Ok(upload);
+                }
+            }
+        }
+        // Somebody else has it under lease.
+        let poll = deadline.min(Instant::now() + POLL);
+        tokio::select! {
+            () = watch.changed() => {}
+            () = sleep_until(poll) => {}
+        }
+    }
+}
+
+async fn drive(app: App, mut upload: Upload) -> Result<Upload, Error> {
+    if upload.state == State::Issued {
+        upload = receive(&app, upload).await?;
+    }
+    while !upload.state.is_settled() {
+        let Some(leased) = work::lease(&app, &upload).await? else {
+            break;
+        };
+        work::work(&app, leased).await?;
+        upload = flow::reload(&app, upload.id).await?;
+    }
+    Ok(upload)
+}
+
+/// Finds out whether the bytes have arrived; the error `not_received` if not.
+pub(super) async fn receive(app: &App, upload: Upload) -> Result<Upload, Error> {
+    if let Some(multipart_id) = &upload.multipart_id
+        && let Some(reason) = join(app, &upload, multipart_id).await?
+    {
+        let rejected = upload.clone().reject(reason);
+        return step(
+            app,
+            &upload,
+            rejected.map_err(|why| flow::refused(&upload, why))?,
+        )
+        .await;
+    }
+    let object = app.bucket.staged(&upload.staged_key()).await?;
+    let object = object.ok_or_else(|| missing(&upload, 0, &[]))?;
+    let staged = Staged {
+        etag: object.etag,
+        size_bytes: object.size_bytes,
+    };
+    let received = upload.clone().receive(staged);
+    step(
+        app,
+        &upload,
+        received.map_err(|why| flow::refused(&upload, why))?,
+    )
+    .await
+}
+
+/// Makes one object of the parts, if they are all there; says why, if they can never be.
+async fn join(app: &App, upload: &Upload, multipart_id: &str) -> Result<Option<Rejection>, Error> {
+    let key = upload.staged_key();
+    let Some(parts) = app.bucket.list_parts(&key, multipart_id).await? else {
+        // Joined before, and the answer was lost.
+        return Ok(None);
+    };
+    let plan = PartPlan::new(upload.size_bytes);
+    if parts
+        .iter()
+        .any(|part| plan.size_of(part.number) != Some(part.size_bytes))
+    {
+        return Ok(Some(Rejection::PartsMismatch));
+    }
+    let received = parts.iter().map(|part| part.size_bytes).sum();
+    if received != upload.size_bytes {
+        return Err(missing(upload, received, &parts));
+    }
+    let checksum = upload.checksum.as_ref();
+    let completed = app
+        .bucket
+        .complete_multipart(&key, multipart_id, &parts, checksum);
+    match completed.await? {
+        Completed::Done | Completed::Gone => Ok(None),
+        Completed::Mismatch => Ok(Some(Rejection::ChecksumMismatch)),
+    }
+}
+
+fn missing(upload: &Upload, received: u64, parts: &[Part]) -> Error {
+    let size = upload.size_bytes;
+    let mut details = json!({ "received_bytes": received, "size": size });
+    if upload.multipart_id.is_some() {
+        let lacking = PartPlan::new(size)
+            .numbers()
+            .filter(|number| !parts.iter().any(|part| part.number == *number))
+            .map(|number| number.value());
+        // Enough to go on with; the rest is asked for again.
+        details["missing_parts"] = lacking.take(100).collect();
+    }
+    Kind::NotReceived
+        .because(format!("{received} of {size} bytes have arrived"))
+        .with_details(details)
+}
+
+/// Takes a step, or finds out who was faster.
+pub(super) async fn step(app: &App, from: &Upload, to: Upload) -> Result<Upload, Error> {
+    let now = app.clock.now();
+    let change = Change {
+        from,
+        to: &to,
+        due: Some(to.next_due(now)),
+        file: FileChange::Keep,
+    };
+    match app.records.change(&[change], now).await? {
+        Outcome::Done => Ok(to),
+        Outcome::Lost => flow::reload(app, from.id).await,
+    }
 }

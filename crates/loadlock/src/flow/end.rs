@@ -4,10 +4,65 @@ use crate::{
     app::App,
     auth::Caller,
     error::{Error, Kind},
-    upload::{Upload, UploadId},
+    flow::{self, complete::step},
+    upload::{Method, State, Upload, UploadId},
 };
+
+/// How often an abort is tried again when the upload moves under its hands.
+const TRIES: usize = 5;
 
 /// Gives an upload up; one that has ended already stays as it ended.
 pub async fn abort(app: &App, caller: &Caller, id: UploadId) -> Result<Upload, Error> {
-    Err(Kind::Unavailable.into())
+    for _ in 0..TRIES {
+        let upload = flow::visible(app, caller, id).await?;
+        if upload.state.is_ended() {
+            return Ok(upload);
+        }
+        let aborted = upload.clone().abort();
+        let aborted = aborted.map_err(|why| flow::refused(&upload, why))?;
+        let now_is = step(app, &upload, aborted).await?;
+        if now_is.state.is_ended() {
+            tracing::info!(%id, "abort");
+            return Ok(now_is);
+        }
+    }
+    Err(Kind::Unavailable.because(format!("upload `{id}` is changing: try again")))
+}
+
+/// Ends a leased upload whose time is over.
+pub(super) async fn expire(app: &App, leased: &Upload) -> Result<(), Error> {
+    let expired = leased.clone().expire();
+    let expired = expired.map_err(|why| flow::refused(leased, why))?;
+    step(app, leased, expired).await?;
+    tracing::info!(id = %leased.id, "expire");
+    Ok(())
+}
+
+/// Clears away what an upload that is stored or has ended left in the store.
+pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
+    app.bucket
+        .delete_staged_below(&leased.held_prefix())
+        .await?;
+    if let Some(multipart_id) = &leased.multipart_id {
+        let key = leased.staged_key();
+        app.bucket.abort_multipart(&key, multipart_id).await?;
+    }
+    if let State::Stored {
+        key,
+        deleted_at: Some(_),
+    } = &leased.state
+    {
+        app.bucket.delete_final(key).await?;
+    }
+    let now = app.clock.now();
+    // Deleted earlier, a URL with `if-none-match` would work once more. Parts need the server to become an object.
+    let replayable = leased.method != Method::Multipart;
+    if replayable && now < leased.grant_expires_at {
+        let due = Some(leased.grant_expires_at);
+        return app.records.schedule(leased, due).await;
+    }
+    app.bucket.delete_staged(&leased.staged_key()).await?;
+    // What was still on its way when the grant expired has arrived by then.
+    let due = (replayable && now < leased.expires_at).then_some(leased.expires_at);
+    app.records.schedule(leased, due).await
 }

@@ -5,8 +5,15 @@ use crate::{
     auth::Caller,
     bucket::grant::DisplayUrl,
     error::{Error, Kind},
-    upload::{File, UploadId},
+    flow,
+    records::{Change, FileChange, Outcome},
+    upload::{File, Owner, Read, UploadId},
 };
+
+const PAGE: u32 = 50;
+const MOST: u32 = 100;
+/// How often a deletion is tried again when the upload moves under its hands.
+const TRIES: usize = 5;
 
 /// A file with a URL that shows it.
 #[derive(Debug, Clone)]
@@ -42,17 +49,98 @@ pub struct DisplayUrls {
 
 /// A page of files.
 pub async fn files(app: &App, caller: &Caller, query: FileQuery) -> Result<FilePage, Error> {
-    Err(Kind::Unavailable.into())
+    let owner = whose(caller, query.owner.as_deref())?;
+    let before = query.cursor.as_deref().map(str::parse).transpose();
+    let before = before.map_err(|_| Kind::InvalidRequest.because("`cursor` is not one of ours"))?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=MOST).contains(&limit) {
+        return Err(Kind::InvalidRequest.because(format!("`limit` is 1 to {MOST}")));
+    }
+    let files = app.records.files(owner.as_ref(), before, limit).await?;
+    let full = files.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let last = files.last().filter(|_| full);
+    Ok(FilePage {
+        next_cursor: last.map(|file| file.id.to_string()),
+        files,
+    })
+}
+
+fn whose(caller: &Caller, named: Option<&str>) -> Result<Option<Owner>, Error> {
+    let named = named.map(str::parse::<Owner>).transpose();
+    let named = named.map_err(|error| Kind::InvalidRequest.because(format!("`owner`: {error}")))?;
+    match caller {
+        Caller::Server { .. } => Ok(named),
+        Caller::User { owner } if named.as_ref().is_none_or(|named| named == owner) => {
+            Ok(Some(owner.clone()))
+        }
+        Caller::User { .. } => Err(Kind::Forbidden.because("another owner's files are not yours")),
+        Caller::Upload { .. } => Err(no_files()),
+    }
+}
+
+fn no_files() -> Error {
+    Kind::Forbidden.because("an upload token is for its one upload only")
 }
 
 /// One file.
 pub async fn file(app: &App, caller: &Caller, id: UploadId) -> Result<ShownFile, Error> {
-    Err(Kind::Unavailable.into())
+    let file = found(app, caller, id).await?;
+    show(app, file.ok_or_else(|| missing(id))?)
+}
+
+/// A file that this caller may see; another's is as unknown as none.
+async fn found(app: &App, caller: &Caller, id: UploadId) -> Result<Option<File>, Error> {
+    let file = app.records.file(id).await?;
+    match caller {
+        Caller::Server { .. } => Ok(file),
+        Caller::User { owner } => Ok(file.filter(|file| file.owner == *owner)),
+        Caller::Upload { .. } => Err(no_files()),
+    }
+}
+
+fn missing(id: UploadId) -> Error {
+    Kind::NotFound.because(format!("there is no file `{id}`"))
+}
+
+/// A file with a URL that shows it.
+pub(super) fn show(app: &App, file: File) -> Result<ShownFile, Error> {
+    let display = display(app, &file)?;
+    Ok(ShownFile { file, display })
+}
+
+fn display(app: &App, file: &File) -> Result<DisplayUrl, Error> {
+    let lifetime = flow::profile(app, &file.profile)?.lifetimes.display;
+    app.bucket.display(&file.key, lifetime, app.clock.now())
 }
 
 /// Deletes record and object; nothing is wrong if it is gone already.
 pub async fn delete_file(app: &App, caller: &Caller, id: UploadId) -> Result<(), Error> {
-    Err(Kind::Unavailable.into())
+    for _ in 0..TRIES {
+        let upload = match flow::visible(app, caller, id).await {
+            Err(error) if error.kind() == Kind::NotFound => return Err(missing(id)),
+            upload => upload?,
+        };
+        if matches!(caller, Caller::Upload { .. }) {
+            return Err(no_files());
+        }
+        if app.records.file(id).await?.is_none() {
+            return Ok(());
+        }
+        let now = app.clock.now();
+        let deleted = upload.clone().delete(now);
+        let deleted = deleted.map_err(|why| flow::refused(&upload, why))?;
+        let change = Change {
+            from: &upload,
+            to: &deleted,
+            due: Some(now),
+            file: FileChange::Delete,
+        };
+        if app.records.change(&[change], now).await? == Outcome::Done {
+            tracing::info!(%id, "delete");
+            return Ok(());
+        }
+    }
+    Err(Kind::Unavailable.because(format!("file `{id}` is changing: try again")))
 }
 
 /// Display URLs for up to 100 files.
@@ -61,10 +149,29 @@ pub async fn display_urls(
     caller: &Caller,
     ids: &[UploadId],
 ) -> Result<DisplayUrls, Error> {
-    Err(Kind::Unavailable.into())
+    if ids.len() > 100 {
+        return Err(Kind::InvalidRequest.because("`ids` takes at most 100 ids"));
+    }
+    let mut urls = Vec::with_capacity(ids.len());
+    let mut missing = Vec::new();
+    for id in ids {
+        match found(app, caller, *id).await? {
+            Some(file) => urls.push((*id, display(app, &file)?)),
+            None => missing.push(*id),
+        }
+    }
+    Ok(DisplayUrls { urls, missing })
 }
 
 /// The stable address: a fresh display URL, for whom the profile lets read. `caller` is nobody in an `<img src>`.
 pub async fn open(app: &App, caller: Option<&Caller>, id: UploadId) -> Result<DisplayUrl, Error> {
-    Err(Kind::Unavailable.into())
+    let file = app.records.file(id).await?.ok_or_else(|| missing(id))?;
+    match (flow::profile(app, &file.profile)?.read, caller) {
+        (Read::Public, _) => display(app, &file),
+        (Read::Owner, None) => Err(Kind::Unauthenticated.into()),
+        (Read::Owner, Some(caller)) => {
+            let file = found(app, caller, id).await?.ok_or_else(|| missing(id))?;
+            display(app, &file)
+        }
+    }
 }

@@ -6,9 +6,14 @@ use crate::{
     app::App,
     auth::Caller,
     bucket::grant::SignedPart,
+    clock::after,
     error::{Error, Kind},
-    upload::{PartNumber, UploadId},
+    flow,
+    upload::{PartNumber, PartPlan, State, Upload, UploadId},
 };
+
+/// How many parts one request may ask for.
+const MOST: usize = 100;
 
 /// Fresh URLs, and what is there already.
 #[derive(Debug, Clone)]
@@ -33,5 +38,67 @@ pub async fn sign(
     id: UploadId,
     numbers: &[u64],
 ) -> Result<Signed, Error> {
-    Err(Kind::Unavailable.into())
+    let upload = flow::visible(app, caller, id).await?;
+    let now = app.clock.now();
+    let multipart_id = unfinished(&upload, now)?;
+    let plan = PartPlan::new(upload.size_bytes);
+    let numbers = checked(plan, numbers)?;
+    let held = app
+        .bucket
+        .list_parts(&upload.staged_key(), multipart_id)
+        .await?
+        .ok_or_else(|| Kind::UploadEnded.because(format!("upload `{id}` takes no more parts")))?;
+    let grant = flow::profile(app, &upload.profile)?.lifetimes.grant;
+    let expires_at = after(now, grant).min(upload.expires_at);
+    let parts = app
+        .bucket
+        .sign_parts(&upload, numbers.into_iter(), expires_at, now)?;
+    tracing::debug!(%id, parts = parts.len(), "sign");
+    Ok(Signed {
+        part_size_bytes: plan.part_size_bytes(),
+        held: held
+            .iter()
+            .map(|part| HeldPart {
+                number: part.number,
+                size_bytes: part.size_bytes,
+            })
+            .collect(),
+        parts,
+        expires_at,
+    })
+}
+
+/// The store's id of a multipart upload that still takes parts.
+fn unfinished(upload: &Upload, now: Timestamp) -> Result<&str, Error> {
+    let id = upload.id;
+    let Some(multipart_id) = &upload.multipart_id else {
+        return Err(Kind::InvalidRequest.because(format!("upload `{id}` is not sent in parts")));
+    };
+    if upload.state != State::Issued {
+        let state = upload.state.name();
+        return Err(Kind::UploadEnded.because(format!("upload `{id}` is {state}")));
+    }
+    if now >= upload.expires_at {
+        return Err(Kind::UploadEnded.because(format!("upload `{id}` has taken too long")));
+    }
+    Ok(multipart_id)
+}
+
+fn checked(plan: PartPlan, numbers: &[u64]) -> Result<Vec<PartNumber>, Error> {
+    if numbers.len() > MOST {
+        return Err(Kind::InvalidRequest.because(format!("`parts` takes at most {MOST} numbers")));
+    }
+    numbers
+        .iter()
+        .map(|number| {
+            PartNumber::new(*number)
+                .filter(|number| plan.size_of(*number).is_some())
+                .ok_or_else(|| {
+                    let count = plan.count();
+                    Kind::InvalidRequest.because(format!(
+                        "`parts`: there is no part {number}; they are 1 to {count}"
+                    ))
+                })
+        })
+        .collect()
 }

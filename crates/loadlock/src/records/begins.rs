@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use sqlx::{AssertSqlSafe, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{failed, row};
+use super::row;
 use crate::{
     error::{Error, Kind},
     upload::Upload,

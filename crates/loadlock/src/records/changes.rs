@@ -195,10 +195,10 @@ async fn apply(
         return Ok(Outcome::Lost);
     }
     apply_to_file(&mut *connection, to.id, &change.file).await?;
-    if from.state.name() != to.state.name() {
+    if from.state.event() != to.state.event() {
         sqlx::query("INSERT INTO events (upload_id, name, at) VALUES ($1, $2, $3)")
             .bind(row::id_bytes(to.id))
-            .bind(to.state.name())
+            .bind(to.state.event())
             .bind(row::millis(now))
             .execute(connection)
             .await?;

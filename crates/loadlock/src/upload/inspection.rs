@@ -49,6 +49,7 @@ pub enum Rejection {
     ChecksumMismatch,
     UnexpectedHeaders { names: Vec<String> },
     PartsMismatch,
+    Lost,
 }
 
 impl Rejection {
@@ -61,6 +62,7 @@ impl Rejection {
             Self::ChecksumMismatch => "checksum_mismatch",
             Self::UnexpectedHeaders { .. } => "unexpected_headers",
             Self::PartsMismatch => "parts_mismatch",
+            Self::Lost => "lost",
         }
     }
 }
@@ -91,6 +93,7 @@ impl fmt::Display for Rejection {
                 )
             }
             Self::PartsMismatch => f.write_str("the file's parts are not those that were agreed"),
+            Self::Lost => f.write_str("the store no longer has the file: send it again"),
         }
     }
 }

@@ -5,13 +5,10 @@
 //!    └───────┴──── reject · expire · abort ─┴─▶ rejected | expired | aborted
 //! ```
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Inspected, ObjectKey, Promote, Rejection, Upload, UploadId};
-use crate::clock::after;
 
 /// Where an upload stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +71,17 @@ impl State {
         }
     }
 
+    /// What its coming about is called in the events.
+    pub fn event(&self) -> &'static str {
+        match self {
+            Self::Stored {
+                deleted_at: Some(_),
+                ..
+            } => "deleted",
+            state => state.name(),
+        }
+    }
+
     /// Whether the upload has reached an end other than stored.
     pub fn is_ended(&self) -> bool {
         matches!(self, Self::Rejected { .. } | Self::Expired | Self::Aborted)
@@ -106,18 +114,14 @@ impl Upload {
         }
     }
 
-    /// Inspection found nothing wrong. The profile says whether the file now waits for a claim, and how long.
+    /// Inspection found nothing wrong. If the profile promotes on a claim, the file now waits for one until `claim_by`.
     pub fn pass(
         self,
         inspected: Inspected,
         promote: Promote,
-        ready: Duration,
-        now: Timestamp,
+        claim_by: Timestamp,
     ) -> Result<Self, Refused> {
-        let claim_by = match promote {
-            Promote::OnClaim => Some(after(now, ready)),
-            Promote::OnComplete => None,
-        };
+        let claim_by = (promote == Promote::OnClaim).then_some(claim_by);
         match self.state {
             State::Received { .. } => Ok(self.into_state(State::Ready {
                 inspected,
@@ -170,6 +174,35 @@ impl Upload {
             State::Issued | State::Received { .. } => {
                 Ok(self.into_state(State::Rejected { reason }))
             }
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// What was inspected is gone from the store, or has become something else.
+    pub fn lose(self) -> Result<Self, Refused> {
+        match self.state {
+            State::Received { .. } | State::Ready { .. } => Ok(self.into_state(State::Rejected {
+                reason: Rejection::Lost,
+            })),
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// A claim that cannot be fulfilled gives it back, to wait for another until `claim_by`.
+    pub fn release(self, claim_by: Timestamp) -> Result<Self, Refused> {
+        match self.state {
+            State::Ready {
+                inspected,
+                claim_by: None,
+            } if self.claim.is_some() => Ok(Self {
+                claim: None,
+                state: State::Ready {
+                    inspected,
+                    claim_by: Some(claim_by),
+                },
+                attempt: 0,
+                ..self
+            }),
             _ => Err(self.state.refusal()),
         }
     }
@@ -237,10 +270,15 @@ impl Upload {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::upload::{Metadata, Method};
+    use crate::{
+        clock::after,
+        upload::{Metadata, Method},
+    };
 
     fn upload() -> Upload {
         let at = Timestamp::UNIX_EPOCH;
@@ -283,8 +321,8 @@ mod tests {
         };
         match step {
             0 => upload.receive(staged),
-            1 => upload.pass(inspected(), Promote::OnClaim, Duration::from_secs(9), now),
-            2 => upload.pass(inspected(), Promote::OnComplete, Duration::ZERO, now),
+            1 => upload.pass(inspected(), Promote::OnClaim, now),
+            2 => upload.pass(inspected(), Promote::OnComplete, now),
             3 => upload.claim(UploadId::from_bytes([2; 16])),
             4 => upload.store(ObjectKey::new("f".to_owned())),
             5 => upload.reject(Rejection::SizeMismatch {

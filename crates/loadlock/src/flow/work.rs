@@ -1,0 +1,93 @@
+//! What an upload under lease needs next, whoever does it: the caller who waits, or the background.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{
+    app::App,
+    clock::after,
+    error::{Error, Kind},
+    flow::{complete, end, inspect, promote},
+    upload::{State, Upload},
+};
+
+/// How long a worker may be silent before its work is taken over.
+pub(crate) const LEASE: Duration = Duration::from_mins(2);
+const SOONEST: Duration = Duration::from_secs(1);
+const LATEST: Duration = Duration::from_mins(10);
+
+/// Takes the lease, unless somebody has it. Of the uploads of one claim it is the first that is leased, for all.
+pub(super) async fn lease(app: &App, upload: &Upload) -> Result<Option<Upload>, Error> {
+    let now = app.clock.now();
+    let until = after(now, LEASE);
+    let Some(claim) = upload.claim else {
+        return app.records.lease(upload, now, until).await;
+    };
+    let members = app.records.claimed(claim).await?;
+    match members.iter().find(|member| is_promotable(member)) {
+        Some(first) => app.records.lease(first, now, until).await,
+        None => Ok(None),
+    }
+}
+
+pub(super) fn is_promotable(upload: &Upload) -> bool {
+    matches!(upload.state, State::Ready { claim_by: None, .. })
+}
+
+/// Does what is due for a leased upload; after an error it is due again a little later.
+pub(crate) async fn work(app: &App, leased: Upload) -> Result<(), Error> {
+    let result = match &leased.state {
+        State::Issued => sweep(app, &leased).await,
+        State::Received { .. } => inspect::inspect(app, &leased).await,
+        State::Ready { claim_by: None, .. } => promote::promote(app, &leased).await,
+        State::Ready {
+            claim_by: Some(_), ..
+        } => end::expire(app, &leased).await,
+        State::Stored { .. } | State::Rejected { .. } | State::Expired | State::Aborted => {
+            end::clean(app, &leased).await
+        }
+    };
+    if result.is_err() {
+        let due = after(app.clock.now(), backoff(leased.attempt, SOONEST));
+        app.records.schedule(&leased, Some(due)).await?;
+    }
+    result
+}
+
+/// A client that vanished after its last byte loses nothing: what is whole is completed before it would expire.
+async fn sweep(app: &App, leased: &Upload) -> Result<(), Error> {
+    match complete::receive(app, leased.clone()).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == Kind::NotReceived => {
+            let now = app.clock.now();
+            if now >= leased.expires_at {
+                return end::expire(app, leased).await;
+            }
+            let due = next_sweep(leased, now);
+            app.records.schedule(leased, Some(due)).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn next_sweep(upload: &Upload, now: Timestamp) -> Timestamp {
+    after(now, backoff(upload.attempt, Duration::from_mins(1))).min(upload.expires_at)
+}
+
+/// Twice as long after each attempt.
+fn backoff(attempt: u32, first: Duration) -> Duration {
+    let doubled = 2_u32.saturating_pow(attempt.saturating_sub(1).min(16));
+    first.saturating_mul(doubled).min(LATEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_come_ever_later_but_never_too_late() {
+        let seconds = |attempt| backoff(attempt, SOONEST).as_secs();
+        assert_eq!([0, 1, 2, 3, 10, 40].map(seconds), [1, 1, 2, 4, 512, 600]);
+    }
+}
