@@ -1,11 +1,11 @@
 //! Buckets of the durable backend: their names, configuration, listings and lifecycle.
 
-#[path = "disk/common.rs"]
-mod common;
-
 use std::time::Duration;
 
-use common::{Store, bucket, key};
+use crate::{
+    common::{bucket, key},
+    harness::Store,
+};
 use loadlock_store::{
     disk::{BucketName, ConfigKind, DiskError, Expired, ListObjects, ObjectPage},
     lifecycle::{Expiration, Lifecycle, Rule, Status},
@@ -133,91 +133,83 @@ fn names(page: &ObjectPage) -> (Vec<&str>, Vec<&str>) {
     )
 }
 
+/// Lists all at once and one by one, which must be the same.
+async fn list(store: &Store, prefix: &str, delimiter: &str) -> ObjectPage {
+    let delimiter = Some(delimiter.to_owned()).filter(|delimiter| !delimiter.is_empty());
+    let prefix = prefix.to_owned();
+    let list = ListObjects {
+        prefix,
+        delimiter,
+        start_after: None,
+        max: 100,
+    };
+    let whole = list_page(store, list.clone()).await;
+    assert_eq!(whole.next, None);
+    let mut joined = ObjectPage::default();
+    let mut list = ListObjects { max: 1, ..list };
+    loop {
+        let page = list_page(store, list.clone()).await;
+        assert!(page.objects.len() + page.common_prefixes.len() <= 1);
+        joined.objects.extend(page.objects);
+        joined.common_prefixes.extend(page.common_prefixes);
+        list.start_after = page.next;
+        if list.start_after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(joined, whole);
+    whole
+}
+
+async fn list_page(store: &Store, list: ListObjects) -> ObjectPage {
+    store.disk.list_objects(&bucket(), list).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_listed_in_byte_order_with_folders_folded() {
     let store = Store::new().await;
-    for name in [
-        "b",
-        "a/1",
-        "a/2/x",
-        "a/2/y",
-        "a/3",
-        "a",
-        "A",
-        "ä",
-        "a0",
-        "c/\u{10ffff}",
-        "c/d",
-    ] {
+    let all = "A a a/1 a/2/x a/2/y a/3 a0 b c/d c/\u{10ffff} ä";
+    for name in all.split(' ').rev() {
         store.put(name, b"x").await;
     }
-    let check = async |prefix: &str, delimiter: &str, expected: (&[&str], &[&str])| {
-        let delimiter = Some(delimiter.to_owned()).filter(|delimiter| !delimiter.is_empty());
-        let list = ListObjects {
-            prefix: prefix.to_owned(),
-            delimiter,
-            start_after: None,
-            max: 100,
-        };
-        let page = store
-            .disk
-            .list_objects(&bucket(), list.clone())
-            .await
-            .unwrap();
-        assert_eq!(
-            names(&page),
-            (expected.0.to_vec(), expected.1.to_vec()),
-            "{prefix:?}"
-        );
-        assert_eq!(page.next, None);
-        // The same, one by one.
-        let mut joined = ObjectPage::default();
-        let mut list = ListObjects { max: 1, ..list };
-        loop {
-            let page = store
-                .disk
-                .list_objects(&bucket(), list.clone())
-                .await
-                .unwrap();
-            assert!(page.objects.len() + page.common_prefixes.len() <= 1);
-            joined.objects.extend(page.objects);
-            joined.common_prefixes.extend(page.common_prefixes);
-            list.start_after = page.next;
-            if list.start_after.is_none() {
-                break;
-            }
-        }
-        assert_eq!(joined, page);
+    let check = async |prefix: &str, delimiter: &str, objects: &str, common_prefixes: &str| {
+        let page = list(&store, prefix, delimiter).await;
+        let words = |words: (Vec<&str>, Vec<&str>)| (words.0.join(" "), words.1.join(" "));
+        let expected = (objects.to_owned(), common_prefixes.to_owned());
+        assert_eq!(words(names(&page)), expected, "{prefix:?}");
     };
-    let all = [
-        "A",
-        "a",
-        "a/1",
-        "a/2/x",
-        "a/2/y",
-        "a/3",
-        "a0",
-        "b",
-        "c/d",
-        "c/\u{10ffff}",
-        "ä",
-    ];
-    check("", "", (&all, &[])).await;
-    check("", "/", (&["A", "a", "a0", "b", "ä"], &["a/", "c/"])).await;
-    check("a/", "/", (&["a/1", "a/3"], &["a/2/"])).await;
-    check("a/2", "", (&["a/2/x", "a/2/y"], &[])).await;
-    check("c/\u{10ffff}", "/", (&["c/\u{10ffff}"], &[])).await;
-    check("none", "/", (&[], &[])).await;
-    let list = ListObjects {
-        start_after: Some("a/2/x".to_owned()),
-        max: 2,
+    check("", "", all, "").await;
+    check("", "/", "A a a0 b ä", "a/ c/").await;
+    check("a/", "/", "a/1 a/3", "a/2/").await;
+    check("a/2", "", "a/2/x a/2/y", "").await;
+    check("c/\u{10ffff}", "/", "c/\u{10ffff}", "").await;
+    check("none", "/", "", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_goes_on_behind_any_key() {
+    let store = Store::new().await;
+    for name in ["a/1", "a/2", "a/3", "b"] {
+        store.put(name, b"x").await;
+    }
+    let after = |after: &str, max| ListObjects {
+        start_after: Some(after.to_owned()),
+        max,
         ..ListObjects::default()
     };
-    let page = store.disk.list_objects(&bucket(), list).await.unwrap();
+    let page = list_page(&store, after("a/1x", 2)).await;
     assert_eq!(
         (names(&page).0, page.next.as_deref()),
-        (vec!["a/2/y", "a/3"], Some("a/3"))
+        (vec!["a/2", "a/3"], Some("a/3"))
     );
+    let folded = |name| ListObjects {
+        delimiter: Some("/".to_owned()),
+        ..after(name, 9)
+    };
+    let within = list_page(&store, folded("a/2")).await;
+    assert_eq!(names(&within), (vec!["b"], vec!["a/"]));
+    let behind = list_page(&store, folded("a/")).await;
+    assert_eq!(names(&behind), (vec!["b"], vec![]));
 }
 
 fn rule(prefix: &str, expiration: Expiration) -> Rule {

@@ -1,12 +1,12 @@
 //! Multipart uploads of the durable backend.
 
-#[path = "disk/common.rs"]
-mod common;
+use std::{ops::Range, time::Duration};
 
-use std::time::Duration;
-
+use crate::{
+    common::{MIB, bucket, complete, key, noise, part_number, upload},
+    harness::Store,
+};
 use bytes::Bytes;
-use common::{MIB, Store, bucket, complete, key, noise, part_number, upload};
 use futures_util::future::join_all;
 use loadlock_store::disk::{
     Checksum, ChecksumAlgorithm, ChecksumType, CompletePart, CompleteUpload, Condition, CopySource,
@@ -186,76 +186,80 @@ async fn a_part_list_that_is_not_what_was_received_changes_nothing() {
     let one = store.put_part(&upload, 1, &noise(1, PART - 1)).await;
     let two = store.put_part(&upload, 2, &noise(2, PART)).await;
     let three = store.put_part(&upload, 3, b"end").await;
-    let attempt = async |completion: CompleteUpload| {
-        store.disk.complete_upload(completion).await.unwrap_err()
-    };
-    let of = |parts: &[&PartInfo]| {
-        complete(
-            &upload,
-            &parts.iter().map(|&part| part.clone()).collect::<Vec<_>>(),
-        )
-    };
-
-    assert!(matches!(attempt(of(&[])).await, DiskError::NoParts));
-    assert!(matches!(
-        attempt(of(&[&three, &two])).await,
-        DiskError::InvalidPartOrder
-    ));
-    assert!(matches!(
-        attempt(of(&[&two, &two])).await,
-        DiskError::InvalidPartOrder
-    ));
     let wrong = PartInfo {
         etag: one.etag.clone(),
         ..two.clone()
     };
-    assert!(
-        matches!(attempt(of(&[&wrong, &three])).await, DiskError::InvalidPart(number) if number == two.number)
-    );
     let missing = PartInfo {
         number: part_number(9),
         ..three.clone()
     };
+    let refused = async |parts: &[&PartInfo]| {
+        let parts: Vec<_> = parts.iter().map(|&part| part.clone()).collect();
+        store
+            .disk
+            .complete_upload(complete(&upload, &parts))
+            .await
+            .unwrap_err()
+    };
+    assert!(matches!(refused(&[]).await, DiskError::NoParts));
     assert!(matches!(
-        attempt(of(&[&two, &missing])).await,
+        refused(&[&three, &two]).await,
+        DiskError::InvalidPartOrder
+    ));
+    assert!(matches!(
+        refused(&[&two, &two]).await,
+        DiskError::InvalidPartOrder
+    ));
+    assert!(
+        matches!(refused(&[&wrong, &three]).await, DiskError::InvalidPart(part) if part == two.number)
+    );
+    assert!(matches!(
+        refused(&[&two, &missing]).await,
         DiskError::InvalidPart(_)
     ));
-    let small = attempt(of(&[&one, &two])).await;
+    let small = refused(&[&one, &two]).await;
     assert!(matches!(small, DiskError::EntityTooSmall { number, .. } if number == one.number));
+
+    assert_eq!(store.bytes("a").await, None);
+    let kept = store
+        .disk
+        .list_parts(&upload, None, 10)
+        .await
+        .unwrap()
+        .parts;
+    assert_eq!(kept, [one, two.clone(), three.clone()]);
+    // A part that is not named is let go.
+    store
+        .disk
+        .complete_upload(complete(&upload, &[two, three]))
+        .await
+        .unwrap();
+    assert_eq!(store.data_files_after_closing().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_completion_of_another_size_or_key_is_refused() {
+    let store = Store::new().await;
+    let upload = store.create_upload("a").await;
+    let parts = [store.put_part(&upload, 1, b"part").await];
     let sized = CompleteUpload {
-        size_bytes: Some(1),
-        ..of(&[&two, &three])
+        size_bytes: Some(5),
+        ..complete(&upload, &parts)
     };
-    assert!(matches!(
-        attempt(sized).await,
-        DiskError::WholeMismatch("size")
-    ));
+    let refused = store.disk.complete_upload(sized).await;
+    assert!(matches!(refused, Err(DiskError::WholeMismatch("size"))));
     let foreign = UploadRef {
         key: key("b"),
         ..upload.clone()
     };
-    assert!(matches!(
-        attempt(complete(&foreign, &[two.clone()])).await,
-        DiskError::NoSuchUpload
-    ));
-
-    assert_eq!(store.bytes("a").await, None);
-    assert_eq!(
-        store
-            .disk
-            .list_parts(&upload, None, 10)
-            .await
-            .unwrap()
-            .parts,
-        [one, two.clone(), three.clone()]
-    );
-    // A part that is not named is let go.
-    store
-        .disk
-        .complete_upload(of(&[&two, &three]))
-        .await
-        .unwrap();
-    assert_eq!(store.data_files_after_closing().len(), 2);
+    let refused = store.disk.complete_upload(complete(&foreign, &parts)).await;
+    assert!(matches!(refused, Err(DiskError::NoSuchUpload)));
+    let sized = CompleteUpload {
+        size_bytes: Some(4),
+        ..complete(&upload, &parts)
+    };
+    store.disk.complete_upload(sized).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -412,72 +416,91 @@ async fn a_parts_checksum_must_be_the_one_named_at_completion() {
     ));
 }
 
+fn source(name: &str) -> CopySource {
+    CopySource {
+        bucket: bucket(),
+        key: key(name),
+        etag: None,
+    }
+}
+
+fn offsets(range: Range<usize>) -> Range<u64> {
+    range.start as u64..range.end as u64
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ranges_of_objects_become_parts_without_a_byte_written() {
     let store = Store::new().await;
     let bytes = noise(1, 12 * MIB);
-    let info = store.put("source", &bytes).await;
-    let source = CopySource {
-        bucket: bucket(),
-        key: key("source"),
-        etag: Some(info.etag.clone()),
-    };
+    store.put("source", &bytes).await;
+    let split = 6 * MIB + 1;
     let upload = store.create_upload("joined").await;
-    let split = 6 * MIB as u64 + 1;
-    let end = bytes.len() as u64;
-    let copy = |number, range| {
+    let copy = |number, from, range| {
         store
             .disk
-            .copy_part(&upload, part_number(number), source.clone(), range)
+            .copy_part(&upload, part_number(number), source(from), range)
     };
-    let parts = [
-        copy(1, Some(split..end)).await.unwrap(),
-        copy(2, Some(0..split)).await.unwrap(),
-    ];
-    assert_ne!(parts[0].etag, parts[1].etag);
-    assert!(matches!(
-        copy(3, Some(0..end + 1)).await,
-        Err(DiskError::InvalidRange)
-    ));
-    assert_eq!(copy(3, None).await.unwrap().etag, info.etag);
+    let tail = copy(1, "source", Some(offsets(split..bytes.len())))
+        .await
+        .unwrap();
+    let head = copy(2, "source", Some(offsets(0..split))).await.unwrap();
+    assert_ne!(tail.etag, head.etag);
     store
         .disk
         .delete_object(&bucket(), &key("source"), None)
         .await
         .unwrap();
-    assert!(matches!(copy(4, None).await, Err(DiskError::NoSuchKey)));
     store
         .disk
-        .complete_upload(complete(&upload, &parts))
+        .complete_upload(complete(&upload, &[tail, head]))
         .await
         .unwrap();
 
     // And ranges of what consists of ranges.
-    let source = CopySource {
-        bucket: bucket(),
-        key: key("joined"),
-        etag: None,
-    };
     let upload = store.create_upload("again").await;
-    let cut = 3 * MIB as u64..9 * MIB as u64;
-    let part = store
-        .disk
-        .copy_part(&upload, part_number(1), source, Some(cut.clone()))
-        .await
-        .unwrap();
+    let cut = 3 * MIB..9 * MIB;
+    let part = store.disk.copy_part(
+        &upload,
+        part_number(1),
+        source("joined"),
+        Some(offsets(cut.clone())),
+    );
+    let part = part.await.unwrap();
     store
         .disk
         .complete_upload(complete(&upload, &[part]))
         .await
         .unwrap();
     let store = store.reopen();
-    let joined = [&bytes[split as usize..], &bytes[..split as usize]].concat();
+    let joined = [&bytes[split..], &bytes[..split]].concat();
     assert_eq!(store.bytes("joined").await.unwrap(), joined);
-    assert_eq!(
-        store.bytes("again").await.unwrap(),
-        joined[cut.start as usize..cut.end as usize]
-    );
+    assert_eq!(store.bytes("again").await.unwrap(), joined[cut]);
     assert_eq!(store.data_files_after_closing().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_is_copied_only_from_what_is_there() {
+    let store = Store::new().await;
+    let info = store.put("source", b"bytes").await;
+    let upload = store.create_upload("a").await;
+    let copy = |source, range| store.disk.copy_part(&upload, part_number(1), source, range);
+    assert_eq!(copy(source("source"), None).await.unwrap().etag, info.etag);
+    assert!(matches!(
+        copy(source("source"), Some(0..6)).await,
+        Err(DiskError::InvalidRange)
+    ));
+    assert!(matches!(
+        copy(source("none"), None).await,
+        Err(DiskError::NoSuchKey)
+    ));
+    let stale = CopySource {
+        etag: Some(ETag::new("other")),
+        ..source("source")
+    };
+    assert!(matches!(
+        copy(stale, None).await,
+        Err(DiskError::PreconditionFailed)
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
