@@ -6,8 +6,12 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+mod dev;
+mod place;
 mod put;
 mod session;
+mod stop;
+mod store;
 
 /// User uploads straight into S3: granted, inspected, promoted.
 #[derive(Debug, Parser)]
@@ -19,7 +23,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Dev(dev::Args),
     Put(put::Args),
+    Store(store::Args),
 }
 
 /// Runs the command named by the process's arguments. 0: done; 1: failed, and said why; 2: the arguments make no sense.
@@ -38,7 +44,9 @@ pub fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.command {
+            Command::Dev(args) => dev::run(args).await,
             Command::Put(args) => put::run(args).await,
+            Command::Store(args) => store::run(args).await,
         }
     });
     // What still runs (a blocking read, a lookup) must not hold the process.

@@ -1,0 +1,161 @@
+//! `loadlock dev`: the store, the service and the demo on this machine, with nothing else installed.
+use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, bail};
+use axum::{Router, serve::ListenerExt as _};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    place::Place,
+    say,
+    session::{DEFAULT_DATA, Session},
+    stop,
+};
+use crate::{
+    app::App,
+    auth::Token,
+    bucket::{ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
+    clock::Ids,
+    config::{Config, dev_profiles},
+    demo,
+    http::{self, message::Sealed},
+    jobs,
+};
+use announce::Announcement;
+use keys::Keys;
+
+mod announce;
+pub(super) mod keys;
+mod policies;
+mod staging;
+
+const REGION: &str = "us-east-1";
+const STAGING: &str = "staging";
+const FINAL: &str = "final";
+
+/// Run everything on this machine: an S3-compatible store, the service, and a page to try it on.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where everything lies.
+    #[arg(long, default_value = DEFAULT_DATA, value_name = "DIR")]
+    data: PathBuf,
+    /// The port of the page and the API; 0 for any free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The port of the store; 0 for any free one.
+    #[arg(long, default_value_t = 9000)]
+    s3_port: u16,
+    /// Print one line of JSON with the addresses and keys, once ready.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let place = Place::open(&args.data)?;
+    let (clock, ids) = (loadlock_store::Clock::system(), Ids::random());
+    let keys = Keys::of(place.path(), &ids)?;
+    let (api_listener, api) = listen(args.port, "--port").await?;
+    let (s3_listener, s3) = listen(args.s3_port, "--s3-port").await?;
+
+    let store = staging::open_store(place.path(), &keys, clock.clone()).await?;
+    let config = config(&place, &keys, &api, &s3)?;
+    let app = App::open(config, clock.into(), ids)
+        .await
+        .context("cannot open the records")?;
+    let demo = demo::router(demo::Settings {
+        database: place.path().join("demo.db"),
+        api: api.clone(),
+        s3: s3.clone(),
+        token: keys.user_token.expose().to_owned(),
+        api_key: keys.api_key.expose().to_owned(),
+    });
+    let demo = demo.await.context("cannot open the demo's database")?;
+    let routes = http::router(app.clone()).merge(demo);
+
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let asked = stop.clone().cancelled_owned();
+    tasks.spawn(async move {
+        store
+            .serve(s3_listener, asked)
+            .await
+            .context("the store stopped")
+    });
+    let asked = stop.clone().cancelled_owned();
+    tasks.spawn(async move {
+        jobs::run(app, asked).await;
+        Ok(())
+    });
+    tasks.spawn(serve(api_listener, routes, stop.clone()));
+
+    Session {
+        api: api.clone(),
+        token: Sealed(keys.user_token.expose().to_owned()),
+    }
+    .write(place.path())?;
+    let ready = Announcement {
+        api: &api,
+        s3: &s3,
+        data: place.path(),
+        keys: &keys,
+    };
+    say(&if args.json {
+        ready.json()
+    } else {
+        ready.text()
+    })?;
+    stop::until_asked(tasks, stop).await
+}
+
+/// Serves the API and the page until told to stop; then lets requests that have begun end.
+async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let listener = listener.tap_io(|connection| {
+        // Answers are small: none waits to be sent together with another.
+        let _ = connection.set_nodelay(true);
+    });
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+    serving.await.context("the API stopped")
+}
+
+/// A listener on the loopback interface, and its address as a URL.
+pub(super) async fn listen(port: u16, option: &str) -> anyhow::Result<(TcpListener, String)> {
+    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Ok(listener) => listener,
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!(
+                "port {port} is in use: choose another with {option}, or {option} 0 for any free one"
+            )
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot listen on port {port}")),
+    };
+    let address = format!("http://{}", listener.local_addr()?);
+    Ok((listener, address))
+}
+
+fn config(place: &Place, keys: &Keys, api: &str, s3: &str) -> anyhow::Result<Config> {
+    Ok(Config {
+        api_url: api.to_owned(),
+        records: place.path().join("records.db"),
+        store: StoreSettings {
+            endpoint: s3.to_owned(),
+            public_endpoint: s3.to_owned(),
+            region: REGION.to_owned(),
+            style: Style::Path,
+            staging_bucket: STAGING.to_owned(),
+            final_bucket: FINAL.to_owned(),
+            uploader: UploaderIdentity(keys.uploader.clone()),
+            server: ServerIdentity(keys.server.clone()),
+            reader: ReaderIdentity(keys.reader.clone()),
+        },
+        profiles: dev_profiles()?,
+        tokens: vec![
+            Token::user(&keys.user_token, demo::USER.parse()?),
+            Token::server(&keys.api_key, "demo"),
+        ],
+    })
+}

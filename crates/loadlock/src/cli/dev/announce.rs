@@ -1,0 +1,60 @@
+//! What `loadlock dev` says once it is ready.
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{FINAL, STAGING, keys::Keys};
+use crate::cli::{bold, session::DEFAULT_DATA};
+
+pub(super) struct Announcement<'a> {
+    pub(super) api: &'a str,
+    pub(super) s3: &'a str,
+    pub(super) data: &'a Path,
+    pub(super) keys: &'a Keys,
+}
+
+impl Announcement<'_> {
+    /// One line for programs, the demo user's token and the demo's API key in it.
+    pub(super) fn json(&self) -> String {
+        json!({
+            "api": self.api,
+            "s3": self.s3,
+            "page": format!("{}/", self.api),
+            "data": self.data,
+            "staging_bucket": STAGING,
+            "final_bucket": FINAL,
+            "token": self.keys.user_token.expose(),
+            "api_key": self.keys.api_key.expose(),
+        })
+        .to_string()
+    }
+
+    /// A few lines for people.
+    pub(super) fn text(&self) -> String {
+        let Self { api, s3, .. } = self;
+        let data = self.data.display();
+        let usual = Path::new(DEFAULT_DATA)
+            .canonicalize()
+            .is_ok_and(|usual| usual == self.data);
+        let option = if usual {
+            String::new()
+        } else {
+            format!("--data {data} ")
+        };
+        [
+            String::new(),
+            format!("  {} is ready.", bold("Loadlock")),
+            String::new(),
+            format!("  Page   {}", bold(&format!("{api}/"))),
+            format!("  API    {api}/docs"),
+            format!("  Store  {s3}"),
+            format!("  Data   {data}"),
+            String::new(),
+            "  Drop a photo on the page, or upload one from another terminal:".to_owned(),
+            format!("    loadlock put {option}photo.jpg"),
+            String::new(),
+            "  Ctrl-C stops it; everything stays where it is.".to_owned(),
+        ]
+        .join("\n")
+    }
+}

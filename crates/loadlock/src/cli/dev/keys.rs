@@ -1,0 +1,96 @@
+//! The demo's tokens and the three identities' key pairs: made once, kept in the data directory for its owner's eyes.
+use std::{fmt::Write as _, path::Path};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    auth::{self, Secret},
+    bucket::Credentials,
+    cli::session::{read_json, write_private},
+    clock::Ids,
+    http::message::Sealed,
+};
+
+/// Everything secret of one data directory.
+#[derive(Debug)]
+pub(super) struct Keys {
+    pub(super) user_token: Secret,
+    pub(super) api_key: Secret,
+    pub(super) uploader: Credentials,
+    pub(super) server: Credentials,
+    pub(super) reader: Credentials,
+}
+
+/// The same as `keys.json` holds it.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    user_token: Sealed,
+    api_key: Sealed,
+    uploader: KeptPair,
+    server: KeptPair,
+    reader: KeptPair,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptPair {
+    access_key_id: String,
+    secret_access_key: Sealed,
+}
+
+impl Keys {
+    /// The directory's keys, made now if it has none.
+    pub(super) fn of(data: &Path, ids: &Ids) -> anyhow::Result<Self> {
+        let path = data.join("keys.json");
+        if let Some(kept) = read_json::<Kept>(&path)? {
+            return Ok(kept.into());
+        }
+        let kept = make(ids)?;
+        write_private(&path, &kept)?;
+        Ok(kept.into())
+    }
+}
+
+impl From<Kept> for Keys {
+    fn from(kept: Kept) -> Self {
+        let pair = |kept: KeptPair| Credentials::new(kept.access_key_id, kept.secret_access_key.0);
+        Self {
+            user_token: Secret::new(kept.user_token.0),
+            api_key: Secret::new(kept.api_key.0),
+            uploader: pair(kept.uploader),
+            server: pair(kept.server),
+            reader: pair(kept.reader),
+        }
+    }
+}
+
+fn make(ids: &Ids) -> anyhow::Result<Kept> {
+    Ok(Kept {
+        user_token: Sealed(auth::user_token(&ids.secret()?).expose().to_owned()),
+        api_key: Sealed(auth::api_key(&ids.secret()?).expose().to_owned()),
+        uploader: kept_pair(ids, "UPLOADER")?,
+        server: kept_pair(ids, "SERVER")?,
+        reader: kept_pair(ids, "READER")?,
+    })
+}
+
+/// A key pair whose id tells what it is for.
+fn kept_pair(ids: &Ids, role: &str) -> anyhow::Result<KeptPair> {
+    let (access_key_id, secret_access_key) = pair(ids, role)?;
+    Ok(KeptPair {
+        access_key_id,
+        secret_access_key,
+    })
+}
+
+/// A new access key id and its secret.
+pub(in crate::cli) fn pair(ids: &Ids, role: &str) -> anyhow::Result<(String, Sealed)> {
+    let mut access_key_id = format!("LOADLOCK{role}");
+    for byte in ids.secret()?.iter().take(6) {
+        write!(access_key_id, "{byte:02X}")?;
+    }
+    Ok((
+        access_key_id,
+        Sealed(BASE64_URL_SAFE_NO_PAD.encode(ids.secret()?)),
+    ))
+}

@@ -1,0 +1,100 @@
+//! The built program, run as a person would run it.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+};
+
+use serde_json::Value;
+
+/// `loadlock` without anything from this environment.
+pub(crate) fn loadlock() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadlock"));
+    command
+        .env_remove("LOADLOCK_API")
+        .env_remove("LOADLOCK_TOKEN")
+        .env_remove("LOADLOCK_LOG")
+        .stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    loadlock().args(arguments).output().unwrap()
+}
+
+pub(crate) fn stdout(output: &Output) -> &str {
+    str::from_utf8(&output.stdout).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).unwrap()
+}
+
+/// A running `loadlock dev`; it dies with this.
+pub(crate) struct Dev {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    /// The one line it printed.
+    pub(crate) ready: Value,
+}
+
+impl Dev {
+    /// Starts on any free ports, and waits until it is ready.
+    pub(crate) fn start(data: &Path) -> Self {
+        let mut child = loadlock()
+            .args(["dev", "--json", "--port", "0", "--s3-port", "0", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let ready =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("not a line of JSON: {line:?}"));
+        Self {
+            child,
+            output,
+            ready,
+        }
+    }
+
+    pub(crate) fn said(&self, name: &str) -> &str {
+        self.ready[name].as_str().unwrap()
+    }
+
+    /// Sends SIGTERM; what it still printed, and how it ended.
+    pub(crate) fn stop(mut self) -> (String, ExitStatus) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        (rest, self.child.wait().unwrap())
+    }
+
+    /// `loadlock put` against it.
+    pub(crate) fn put(&self, arguments: &[&str]) -> Output {
+        let put = [
+            "put",
+            "--api",
+            self.said("api"),
+            "--token",
+            self.said("token"),
+        ];
+        run(&[put.as_slice(), arguments].concat())
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
