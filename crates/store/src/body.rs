@@ -6,7 +6,6 @@ mod chunked;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use loadlock_sigv4::{ChunkSigner, Payload};
@@ -51,10 +50,14 @@ impl Source {
         }
     }
 
-    /// Whether something may still come that nobody has read. A client that waits for `100 Continue` sends nothing.
-    pub(crate) fn is_pending(&self, headers: &HeaderMap) -> bool {
-        let waits = headers.contains_key(header::EXPECT) && !self.touched;
-        !self.incoming.is_end_stream() && !waits
+    /// Whether something may still come that nobody has read.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.incoming.is_end_stream()
+    }
+
+    /// Whether nobody has asked for any of it: a client that waits for `100 Continue` has not been told to send.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.touched
     }
 
     /// Reads on and throws away, for a while: a browser still sending would otherwise see a reset connection and not

@@ -94,11 +94,11 @@ impl Disk {
 
         let (its_files, its_commits) = (Arc::clone(&files), commits.clone());
         let collector = Thread::spawn("store-collect", move || {
-            collect::run(&errand_queue, &its_files, &its_commits)
+            collect::run(&errand_queue, &its_files, &its_commits);
         })?;
         let its_files = Arc::clone(&files);
         let committer = Thread::spawn("store-commit", move || {
-            commit::run(conn, &change_queue, &its_files)
+            commit::run(conn, &change_queue, &its_files);
         })?;
         let inner = Inner {
             clock,

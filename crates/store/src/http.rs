@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::header::{self, HeaderValue};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -117,10 +118,15 @@ impl Store {
     /// Answers, and goes on reading a refused body while the answer is under way.
     async fn respond(&self, request: hyper::Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
-        let headers = head.headers.clone();
+        let waits = head.headers.contains_key(header::EXPECT);
         let mut source = Source::new(body, IDLE);
-        let reply = self.answer(head, &mut source).await;
-        if source.is_pending(&headers) {
+        let mut reply = self.answer(head, &mut source).await;
+        if waits && source.is_untouched() {
+            // Whether the client still sends its body is not known: what comes next could be either.
+            reply
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        } else if source.is_pending() {
             tokio::spawn(source.drain(DRAIN));
         }
         reply

@@ -59,27 +59,12 @@ fn virtual_bucket<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
 }
 
 impl Target {
-    pub(crate) fn of(parts: &Parts, domain: Option<&str>) -> S3Result<Self> {
-        let host = parts
-            .headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok());
-        let virtual_bucket = host
-            .zip(domain)
-            .and_then(|(host, domain)| virtual_bucket(host, domain));
-        Self::parse(parts.uri.path(), virtual_bucket)
-    }
-
-    /// Splits a raw path. Keys are bytes: decoded exactly once, `//`, `.` and `..` kept as they are.
-    fn parse(path: &str, virtual_bucket: Option<&str>) -> S3Result<Self> {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let (bucket, key) = match virtual_bucket {
-            Some(bucket) => (bucket, path),
-            None => path.split_once('/').unwrap_or((path, "")),
-        };
+    fn of(parts: &Parts, domain: Option<&str>) -> S3Result<Self> {
+        let (bucket, key) = split(parts, domain);
         if bucket.is_empty() {
             // `//x` would be an object of a bucket without a name.
-            return if key.is_empty() && !path.starts_with('/') {
+            let service = key.is_empty() && !parts.uri.path().starts_with("//");
+            return if service {
                 Ok(Self::Service)
             } else {
                 Err(Code::InvalidBucketName.into())
@@ -93,11 +78,33 @@ impl Target {
         }
     }
 
+    /// The bucket alone, also of a request whose key is none.
+    pub(crate) fn bucket_of(parts: &Parts, domain: Option<&str>) -> Option<BucketName> {
+        BucketName::parse(decode(split(parts, domain).0).ok()?).ok()
+    }
+
     pub(crate) fn bucket(&self) -> Option<&BucketName> {
         match self {
             Self::Service => None,
             Self::Bucket(bucket) | Self::Object(bucket, _) => Some(bucket),
         }
+    }
+}
+
+/// Bucket and key, still encoded. Keys are bytes: decoded exactly once, `//`, `.` and `..` kept as they are.
+fn split<'a>(parts: &'a Parts, domain: Option<&str>) -> (&'a str, &'a str) {
+    let path = parts.uri.path();
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    match host
+        .zip(domain)
+        .and_then(|(host, domain)| virtual_bucket(host, domain))
+    {
+        Some(bucket) => (bucket, path),
+        None => path.split_once('/').unwrap_or((path, "")),
     }
 }
 
@@ -325,10 +332,19 @@ impl Attributes {
 #[cfg(test)]
 mod tests {
     use super::{Query, Target, copy_source, virtual_bucket};
-    use crate::error::Code;
+    use crate::error::{Code, S3Result};
+
+    fn target(path: &str, host: &str) -> S3Result<Target> {
+        let request = http::Request::builder()
+            .uri(path)
+            .header("host", host)
+            .body(())
+            .unwrap();
+        Target::of(&request.into_parts().0, Some("s3.local"))
+    }
 
     fn key(path: &str) -> String {
-        match Target::parse(path, None).unwrap() {
+        match target(path, "127.0.0.1").unwrap() {
             Target::Object(_, key) => key.as_str().to_owned(),
             other => panic!("{path} is {other:?}"),
         }
@@ -367,7 +383,7 @@ mod tests {
         ];
         for (path, code) in table {
             assert_eq!(
-                Target::parse(path, None).unwrap_err().code,
+                target(path, "127.0.0.1").unwrap_err().code,
                 code,
                 "{path:.40}"
             );
@@ -376,20 +392,20 @@ mod tests {
 
     #[test]
     fn a_bucket_is_named_by_the_path_or_by_the_host() {
-        assert_eq!(Target::parse("/", None).unwrap(), Target::Service);
+        assert_eq!(target("/", "s3.local").unwrap(), Target::Service);
         assert!(matches!(
-            Target::parse("/bucket", None).unwrap(),
+            target("/bucket", "s3.local:9000").unwrap(),
             Target::Bucket(_)
         ));
         assert!(matches!(
-            Target::parse("/bucket/", None).unwrap(),
+            target("/bucket/", "127.0.0.1").unwrap(),
             Target::Bucket(_)
         ));
         assert!(matches!(
-            Target::parse("/", Some("bucket")).unwrap(),
+            target("/", "bucket.s3.local").unwrap(),
             Target::Bucket(_)
         ));
-        let Target::Object(bucket, key) = Target::parse("/a/b", Some("bucket")).unwrap() else {
+        let Target::Object(bucket, key) = target("/a/b", "bucket.s3.local:9000").unwrap() else {
             panic!()
         };
         assert_eq!((bucket.as_str(), key.as_str()), ("bucket", "a/b"));

@@ -174,15 +174,6 @@ impl Store {
         found: &mut Option<Operation>,
     ) -> S3Result<Reply> {
         let store = &*self.0;
-        if head.headers.contains_key(header::TRANSFER_ENCODING)
-            && head.headers.contains_key(header::CONTENT_LENGTH)
-        {
-            // Two lengths: the signed one would not be the one that counts.
-            return Err(S3Error::new(
-                Code::BadRequest,
-                "Content-Length and Transfer-Encoding exclude each other",
-            ));
-        }
         let request = Request::read(head, store.domain.as_deref())?;
         if request.method == Method::OPTIONS {
             return self.preflight(&request).await;
@@ -258,7 +249,7 @@ struct Origin {
 
 impl Origin {
     fn of(head: &Parts, domain: Option<&str>) -> Option<(Self, BucketName)> {
-        let bucket = Target::of(head, domain).ok()?.bucket()?.clone();
+        let bucket = Target::bucket_of(head, domain)?;
         let origin = head.headers.get(header::ORIGIN).cloned();
         let headers = origin
             .into_iter()

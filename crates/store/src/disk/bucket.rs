@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{BucketName, Disk, DiskError, columns::Millis};
 use crate::lifecycle::Lifecycle;
 
-/// A bucket as ListBuckets tells it.
+/// A bucket as a listing tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketInfo {
     pub name: BucketName,

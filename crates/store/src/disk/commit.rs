@@ -175,12 +175,12 @@ pub(super) fn run(mut conn: Connection, changes: &Receiver<Box<dyn Change>>, fil
                 )
             }
         };
-        for change in batch {
-            change.answer(end);
-        }
         if !doomed.is_empty() {
             // Closed: the next start removes them.
             let _ = files.send(Errand::Doomed(doomed));
+        }
+        for change in batch {
+            change.answer(end);
         }
     }
 }

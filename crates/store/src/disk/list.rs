@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn the_end_of_a_prefix_is_the_next_string_in_byte_order() {
         let check = |prefix: &str, expected: Option<&str>| {
-            assert_eq!(after_all(prefix).as_deref(), expected)
+            assert_eq!(after_all(prefix).as_deref(), expected);
         };
         check("", None);
         check("a/", Some("a0"));

@@ -195,13 +195,12 @@ impl Cursor {
         let Some(segment) = self.rest.front_mut() else {
             return Ok(None);
         };
-        let mut file = match self.file.take() {
-            Some(file) => file,
-            None => {
-                let mut file = File::open(self.hold.disk.files.path(segment.blob))?;
-                file.seek(SeekFrom::Start(segment.start))?;
-                file
-            }
+        let mut file = if let Some(file) = self.file.take() {
+            file
+        } else {
+            let mut file = File::open(self.hold.disk.files.path(segment.blob))?;
+            file.seek(SeekFrom::Start(segment.start))?;
+            file
         };
         let wanted = segment.length.min(CHUNK_BYTES);
         let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));

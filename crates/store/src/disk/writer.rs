@@ -180,12 +180,11 @@ impl Sink {
     }
 
     fn open(&mut self) -> Result<&File, DiskError> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => {
-                let (draft, file) = Draft::create(&self.files)?;
-                (draft, Arc::new(file))
-            }
+        let file = if let Some(file) = self.file.take() {
+            file
+        } else {
+            let (draft, file) = Draft::create(&self.files)?;
+            (draft, Arc::new(file))
         };
         Ok(&self.file.insert(file).1)
     }

@@ -1,9 +1,9 @@
 //! Objects of the durable backend: put, read, deleted and copied, raced for, and found again after a restart.
 
-#[path = "disk/common.rs"]
-mod common;
-
-use common::{MIB, Store, bucket, files_below, key, noise};
+use crate::{
+    common::{MIB, bucket, files_below, key, noise},
+    harness::Store,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, future::join_all};
 use loadlock_store::{
     clock::Clock,
@@ -104,7 +104,7 @@ async fn ranges_are_read_to_the_byte_and_only_within_the_object() {
     let store = Store::new().await;
     let bytes = noise(1, 2 * MIB + 5);
     store.put("a", &bytes).await;
-    let end = bytes.len() as u64;
+    let end = bytes.len();
     for range in [
         0..0,
         0..1,
@@ -115,18 +115,11 @@ async fn ranges_are_read_to_the_byte_and_only_within_the_object() {
         end..end,
     ] {
         let object = store.disk.object(&bucket(), &key("a")).await.unwrap();
-        let chunks: Vec<_> = object
-            .read(range.clone())
-            .unwrap()
-            .try_collect()
-            .await
-            .unwrap();
-        assert_eq!(
-            chunks.concat(),
-            bytes[range.start as usize..range.end as usize],
-            "{range:?}"
-        );
+        let stream = object.read(range.start as u64..range.end as u64).unwrap();
+        let chunks: Vec<_> = stream.try_collect().await.unwrap();
+        assert_eq!(chunks.concat(), bytes[range.clone()], "{range:?}");
     }
+    let end = end as u64;
     for range in [
         0..end + 1,
         end + 1..end + 1,
