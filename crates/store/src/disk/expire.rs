@@ -8,7 +8,7 @@ use super::{
     Disk, DiskError, ObjectKey, UploadId,
     body::{self, BodyId},
     columns::Millis,
-    list::after_all,
+    list::end_of,
     multipart,
 };
 use crate::lifecycle::{Lifecycle, Rule, Status};
@@ -110,12 +110,12 @@ impl Due {
             return Ok(());
         };
         let mut statement = conn.prepare_cached(
-            "SELECT key, body FROM object
-             WHERE bucket = ?1 AND modified <= ?2 AND key >= ?3 AND (?4 IS NULL OR key < ?4) LIMIT ?5",
+            "SELECT key, body FROM object INDEXED BY object_age
+             WHERE bucket = ?1 AND modified <= ?2 AND key >= ?3 AND key < ?4 LIMIT ?5",
         )?;
         let left = (OBJECTS - self.objects.len()).cast_signed();
         let found = statement.query_map(
-            params![bucket, cutoff, rule.prefix, after_all(&rule.prefix), left],
+            params![bucket, cutoff, rule.prefix, end_of(&rule.prefix), left],
             |row| {
                 Ok(DueObject {
                     bucket,
@@ -141,12 +141,12 @@ impl Due {
             return Ok(());
         };
         let mut statement = conn.prepare_cached(
-            "SELECT id FROM upload
-             WHERE bucket = ?1 AND created <= ?2 AND key >= ?3 AND (?4 IS NULL OR key < ?4) LIMIT ?5",
+            "SELECT id FROM upload INDEXED BY upload_age
+             WHERE bucket = ?1 AND created <= ?2 AND key >= ?3 AND key < ?4 LIMIT ?5",
         )?;
         let left = (UPLOADS - self.uploads.len()).cast_signed();
         let found = statement.query_map(
-            params![bucket, cutoff, rule.prefix, after_all(&rule.prefix), left],
+            params![bucket, cutoff, rule.prefix, end_of(&rule.prefix), left],
             |row| Ok(UploadId::new(row.get::<_, String>("id")?)),
         )?;
         for upload in found {

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, params, types::Value};
 
 use super::{
     BucketName, Disk, DiskError, ETag, ObjectKey,
@@ -57,9 +57,9 @@ fn page(conn: &Connection, bucket: i64, list: &ListObjects) -> Result<ObjectPage
     let mut page = ObjectPage::default();
     let mut statement = conn.prepare_cached(
         "SELECT key, etag, size, modified FROM object
-         WHERE bucket = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key",
+         WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key",
     )?;
-    let end = after_all(&list.prefix);
+    let end = end_of(&list.prefix);
     let mut from = first_key(list);
     while let Some(start) = from.take() {
         let mut rows = statement.query(params![bucket, start, end])?;
@@ -110,7 +110,7 @@ impl ListObjects {
 
 /// The smallest string greater than all that begin with `prefix`; `None` if there is none. The order of UTF-8's bytes
 /// is that of the characters.
-pub(super) fn after_all(prefix: &str) -> Option<String> {
+fn after_all(prefix: &str) -> Option<String> {
     let mut chars: Vec<char> = prefix.chars().collect();
     while let Some(last) = chars.pop() {
         if let Some(next) = (last..=char::MAX).nth(1) {
@@ -119,6 +119,11 @@ pub(super) fn after_all(prefix: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// The bound that every key with `prefix` is below. SQLite holds any blob to be greater than every text.
+pub(super) fn end_of(prefix: &str) -> Value {
+    after_all(prefix).map_or(Value::Blob(Vec::new()), Value::Text)
 }
 
 fn listed(row: &Row<'_>) -> rusqlite::Result<ListedObject> {

@@ -9,7 +9,7 @@ use super::{
     BucketName, ChecksumAlgorithm, ChecksumType, Disk, DiskError, Metadata, ObjectKey, UploadId,
     bucket::bucket_id,
     columns::{Json, Millis, json},
-    list::after_all,
+    list::end_of,
 };
 
 /// An upload to be begun.
@@ -150,14 +150,14 @@ fn page(conn: &Connection, bucket: i64, list: &ListUploads) -> Result<UploadPage
     };
     let mut statement = conn.prepare_cached(
         "SELECT * FROM upload
-         WHERE bucket = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) AND (key, id) > (?4, coalesce(?5, ''))
+         WHERE bucket = ?1 AND key >= ?2 AND key < ?3 AND (key, id) > (?4, coalesce(?5, ''))
          ORDER BY key, id LIMIT ?6",
     )?;
     let limit = i64::try_from(list.max)
         .unwrap_or(i64::MAX)
         .saturating_add(1);
     let rows = statement.query_map(
-        params![bucket, list.prefix, after_all(&list.prefix), key, id, limit],
+        params![bucket, list.prefix, end_of(&list.prefix), key, id, limit],
         info,
     )?;
     let mut uploads = rows.collect::<Result<Vec<_>, _>>()?;

@@ -3,9 +3,14 @@
 //! Bytes are gathered to batches. A batch is written and hashed on two threads of the blocking pool while the next one
 //! is gathered, so that at most two are in memory, and a slow sender holds no thread.
 
-use std::{fs::File, io::Write as _, mem, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    mem,
+    sync::Arc,
+};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::task::{self, JoinHandle};
 
 use super::{
@@ -15,6 +20,8 @@ use super::{
 };
 
 const BATCH_BYTES: usize = 1024 * 1024;
+/// Pieces smaller than this are copied together, so that a batch is never a great many.
+const SMALL_BYTES: usize = 16 * 1024;
 /// So often what has been written is pushed to the disk, so that little is left for the end.
 const SYNC_EVERY_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -23,7 +30,11 @@ const SYNC_EVERY_BYTES: u64 = 64 * 1024 * 1024;
 pub struct Writer {
     sink: Stage<Sink>,
     hashes: Stage<Hashes>,
+    /// The kernel tells each failure of writing back once only, so this sync's answer must be heard.
+    early_sync: Option<JoinHandle<io::Result<()>>>,
     batch: Vec<Bytes>,
+    /// The end of the batch, where it came in small pieces.
+    tail: BytesMut,
     batch_bytes: usize,
     size_bytes: u64,
 }
@@ -44,6 +55,8 @@ impl Disk {
         Writer {
             sink: Stage::Idle(Sink::new(Arc::clone(&self.inner.files))),
             hashes: Stage::Idle(Hashes::new(checksums)),
+            early_sync: None,
+            tail: BytesMut::new(),
             batch: Vec::new(),
             batch_bytes: 0,
             size_bytes: 0,
@@ -57,9 +70,14 @@ impl Writer {
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), DiskError> {
         self.size_bytes += bytes.len() as u64;
         self.batch_bytes += bytes.len();
-        self.batch.push(bytes);
+        if bytes.len() < SMALL_BYTES {
+            self.tail.extend_from_slice(&bytes);
+        } else {
+            self.close_tail();
+            self.batch.push(bytes);
+        }
         if self.batch_bytes >= BATCH_BYTES {
-            self.pass_on().await
+            self.pass_on(|_| Ok(())).await
         } else {
             Ok(())
         }
@@ -72,31 +90,69 @@ impl Writer {
 
     /// Waits until everything is written, hashed and synced to the disk.
     pub async fn finish(mut self) -> Result<Written, DiskError> {
-        self.pass_on().await?;
-        let sink = self.sink.take().await?;
-        let sink = Stage::run(sink, Sink::sync);
+        self.pass_on(Sink::sync).await?;
         let (md5, checksums) = self.hashes.take().await?.finish();
-        let draft = { sink }.take().await?.file.map(|(draft, _)| draft);
+        let sink = self.sink.take().await?;
+        self.early_sync_done().await?;
         Ok(Written {
             size_bytes: self.size_bytes,
             md5,
             checksums,
-            draft,
+            draft: sink.file.map(|(draft, _)| draft),
         })
     }
 
-    /// Hands the batch to both threads, once they have done the one before.
-    async fn pass_on(&mut self) -> Result<(), DiskError> {
+    /// Hands the batch to both threads, once they have done the one before; the disk's does `then` after it.
+    async fn pass_on(
+        &mut self,
+        then: fn(&mut Sink) -> Result<(), DiskError>,
+    ) -> Result<(), DiskError> {
+        self.close_tail();
         let batch: Arc<[Bytes]> = mem::take(&mut self.batch).into();
         self.batch_bytes = 0;
         let same = Arc::clone(&batch);
-        let sink = self.sink.take().await?;
-        self.sink = Stage::run(sink, move |sink| sink.write(&same));
+        let mut sink = self.sink.take().await?;
+        self.sync_early(&mut sink).await?;
+        self.sink = Stage::run(sink, move |sink| {
+            sink.write(&same)?;
+            then(sink)
+        });
         let hashes = self.hashes.take().await?;
         self.hashes = Stage::run(hashes, move |hashes| {
             batch.iter().for_each(|bytes| hashes.update(bytes));
             Ok(())
         });
+        Ok(())
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.batch.push(self.tail.split().freeze());
+        }
+    }
+
+    /// Starts a sync beside the writing where it is due, unless one still runs.
+    async fn sync_early(&mut self, sink: &mut Sink) -> Result<(), DiskError> {
+        let runs = self
+            .early_sync
+            .as_ref()
+            .is_some_and(|sync| !sync.is_finished());
+        if runs || sink.unsynced_bytes < SYNC_EVERY_BYTES {
+            return Ok(());
+        }
+        self.early_sync_done().await?;
+        if let Some((_, file)) = &sink.file {
+            let file = Arc::clone(file);
+            self.early_sync = Some(task::spawn_blocking(move || file.sync_data()));
+            sink.unsynced_bytes = 0;
+        }
+        Ok(())
+    }
+
+    async fn early_sync_done(&mut self) -> Result<(), DiskError> {
+        if let Some(sync) = self.early_sync.take() {
+            sync.await.map_err(|_| DiskError::Closed)??;
+        }
         Ok(())
     }
 }
@@ -154,8 +210,6 @@ struct Sink {
     files: Arc<Files>,
     file: Option<(Draft, Arc<File>)>,
     unsynced_bytes: u64,
-    /// The kernel tells each failure of writing back once only, so this sync's answer must be heard.
-    early_sync: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Sink {
@@ -164,17 +218,13 @@ impl Sink {
             files,
             file: None,
             unsynced_bytes: 0,
-            early_sync: None,
         }
     }
 
     fn write(&mut self, batch: &[Bytes]) -> Result<(), DiskError> {
-        for bytes in batch.iter().filter(|bytes| !bytes.is_empty()) {
+        for bytes in batch {
             self.open()?.write_all(bytes)?;
             self.unsynced_bytes += bytes.len() as u64;
-        }
-        if self.unsynced_bytes >= SYNC_EVERY_BYTES {
-            self.sync_early()?;
         }
         Ok(())
     }
@@ -189,35 +239,7 @@ impl Sink {
         Ok(&self.file.insert(file).1)
     }
 
-    /// Starts a sync beside the writing, unless one still runs.
-    fn sync_early(&mut self) -> Result<(), DiskError> {
-        if self
-            .early_sync
-            .as_ref()
-            .is_some_and(|sync| !sync.is_finished())
-        {
-            return Ok(());
-        }
-        self.await_early_sync()?;
-        if let Some((_, file)) = &self.file {
-            let file = Arc::clone(file);
-            self.early_sync = Some(task::spawn_blocking(move || file.sync_data()));
-            self.unsynced_bytes = 0;
-        }
-        Ok(())
-    }
-
-    fn await_early_sync(&mut self) -> Result<(), DiskError> {
-        if let Some(sync) = self.early_sync.take() {
-            tokio::runtime::Handle::current()
-                .block_on(sync)
-                .map_err(|_| DiskError::Closed)??;
-        }
-        Ok(())
-    }
-
     fn sync(&mut self) -> Result<(), DiskError> {
-        self.await_early_sync()?;
         if let Some((_, file)) = &self.file {
             file.sync_data()?;
         }
