@@ -22,8 +22,9 @@ use crate::body::{Drain, Source};
 use crate::reply::Reply;
 use crate::store::Store;
 
-/// How many connections are served at once; more wait to be accepted.
-const MAX_CONNECTIONS: usize = 1024;
+/// How many connections are served at once; more wait to be accepted. With a data file each, they fit into the 1,024 open
+/// files that a process usually has.
+const MAX_CONNECTIONS: usize = 480;
 /// How long a head may take to arrive, and a connection may lie idle between requests.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// How long a client may neither send more of a body nor take more of an answer.
