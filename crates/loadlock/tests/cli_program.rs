@@ -1,6 +1,10 @@
 //! The built program, run as a person would run it.
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+#[path = "cli_program/answers.rs"]
+mod answers;
+#[path = "cli_program/demo.rs"]
+mod demo;
 #[path = "cli_program/help.rs"]
 mod help;
 #[path = "cli_program/media.rs"]
@@ -9,3 +13,5 @@ mod media;
 mod program;
 #[path = "cli_program/put.rs"]
 mod put;
+#[path = "cli_program/schema.rs"]
+mod schema;

@@ -37,7 +37,7 @@ impl Service {
         let request = ClaimRequest {
             ids: draft.uploads.clone(),
             owner: owner.to_owned(),
-            metadata: None,
+            metadata: Some([("title".to_owned(), draft.title.clone())].into()),
         };
         let answer = self
             .http

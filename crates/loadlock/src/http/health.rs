@@ -1,5 +1,10 @@
 //! For whoever watches over the service.
-use axum::http::StatusCode;
+use axum::{extract::State, http::StatusCode};
+
+use crate::{
+    app::App,
+    error::{Error, Kind},
+};
 
 /// Is the process alive?
 #[utoipa::path(
@@ -13,8 +18,11 @@ pub(super) async fn live() -> StatusCode {
 /// Can it serve?
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", operation_id = "readyz",
-    responses((status = 200, description = "It can."))
+    responses((status = 200, description = "The records answer."))
 )]
-pub(super) async fn ready() -> StatusCode {
-    StatusCode::OK
+pub(super) async fn ready(State(app): State<App>) -> Result<StatusCode, Error> {
+    let answered = app.records.next_due().await;
+    answered
+        .map(|_| StatusCode::OK)
+        .map_err(|error| Kind::Unavailable.caused_by(error))
 }

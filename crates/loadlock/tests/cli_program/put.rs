@@ -196,10 +196,10 @@ async fn every_refusal_is_a_sentence_and_a_code() {
     check(
         &[
             "--metadata",
-            &format!("a={}", "x".repeat(300 << 10)),
+            &format!("a={}", "x".repeat(3_000)),
             text(&photo),
         ],
-        "body_too_large",
+        "metadata_refused",
     );
 }
 
