@@ -130,16 +130,13 @@ fn one_for_all(place: &Place) -> anyhow::Result<Settings> {
 }
 
 fn identity(person: &Person) -> anyhow::Result<Identity> {
-    let policy = match &person.policy {
-        Some(policy) => Policy::from_json(&policy.to_string())
-            .with_context(|| format!("the policy of `{}`", person.name))?,
-        None => Policy::allow_all(),
-    };
-    let credentials = Credentials::new(&person.access_key_id, &person.secret_access_key.0);
+    let everything = || json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    let policy = person.policy.clone().unwrap_or_else(everything).to_string();
     Ok(Identity {
         name: person.name.clone(),
-        credentials,
-        policy,
+        credentials: Credentials::new(&person.access_key_id, &person.secret_access_key.0),
+        policy: Policy::from_json(&policy)
+            .with_context(|| format!("the policy of `{}`", person.name))?,
     })
 }
 

@@ -134,6 +134,11 @@ async fn an_upload_from_begin_to_its_deletion_answers_as_documented() {
         .await;
     assert_eq!(looked, ready);
 
+    claim(&api, id).await;
+    show_and_delete(&api, id).await;
+}
+
+async fn claim(api: &Api, id: &str) {
     let key = api.dev.said("api_key");
     let claim = json!({"ids": [id], "owner": "demo", "metadata": {"place": "pier"}});
     let (status, refused) = api
@@ -154,7 +159,9 @@ async fn an_upload_from_begin_to_its_deletion_answers_as_documented() {
         .call(key, "POST /v1/uploads/claim", "", Some(claim))
         .await;
     assert_eq!((status, &again["files"][0]["id"]), (200, &json!(id)));
+}
 
+async fn show_and_delete(api: &Api, id: &str) {
     assert_eq!(api.user("GET /v1/files/{id}", id, None).await.1["width"], 2);
     assert_eq!(
         api.user("GET /v1/files", "", None).await.1["files"]
