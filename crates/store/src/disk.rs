@@ -84,7 +84,9 @@ impl Disk {
         let lock = lock_directory(dir)?;
         let metadata = dir.join("store.db");
         let conn = schema::open(&metadata)?;
+        // The names of what was just made, and of the directory itself.
         File::open(dir)?.sync_all()?;
+        File::open(dir.join(".."))?.sync_all()?;
         let (errands, errand_queue) = mpsc::channel();
         let (changes, change_queue) = mpsc::channel();
         let files = Arc::new(Files::new(dir, sweep::next_generation(&conn)?, errands));

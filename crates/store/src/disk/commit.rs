@@ -37,28 +37,34 @@ impl Commits {
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, DiskError> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let call = Call {
-            draft,
-            work: Some(work),
-            outcome: Err(DiskError::CommitFailed),
-            reply,
-        };
-        self.0.send(Box::new(call)).map_err(|_| DiskError::Closed)?;
+        let answer = self.hand_in(draft, work);
         answer.await.unwrap_or(Err(DiskError::Closed))
     }
 
     /// Forgets files that are gone. If that fails, the next start does it.
     pub(super) fn forget_blobs(&self, blobs: Vec<BlobId>) {
-        let (reply, _) = oneshot::channel();
-        let work = move |conn: &Connection| forget_blobs(conn, &blobs);
-        let call = Call {
-            draft: None,
+        drop(self.hand_in(None, move |conn| forget_blobs(conn, &blobs)));
+    }
+
+    fn hand_in<T, W>(
+        &self,
+        draft: Option<Draft>,
+        work: W,
+    ) -> oneshot::Receiver<Result<T, DiskError>>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, DiskError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let outcome = Err(DiskError::CommitFailed);
+        // Closed: the reply is dropped with the call, and the receiver sees it.
+        let _ = self.0.send(Box::new(Call {
+            draft,
             work: Some(work),
-            outcome: Err(DiskError::CommitFailed),
+            outcome,
             reply,
-        };
-        let _ = self.0.send(Box::new(call));
+        }));
+        answer
     }
 }
 
@@ -86,6 +92,16 @@ pub(super) enum End {
     Committed,
     NoSpace,
     Failed,
+}
+
+impl From<&DiskError> for End {
+    fn from(error: &DiskError) -> Self {
+        if matches!(error, DiskError::NoSpace) {
+            Self::NoSpace
+        } else {
+            Self::Failed
+        }
+    }
 }
 
 struct Call<T, W> {
@@ -165,14 +181,7 @@ pub(super) fn run(mut conn: Connection, changes: &Receiver<Box<dyn Change>>, fil
             Ok(doomed) => (End::Committed, doomed),
             Err(error) => {
                 tracing::error!(%error, changes = batch.len(), "a transaction failed");
-                (
-                    if matches!(error, DiskError::NoSpace) {
-                        End::NoSpace
-                    } else {
-                        End::Failed
-                    },
-                    Vec::new(),
-                )
+                (End::from(&error), Vec::new())
             }
         };
         if !doomed.is_empty() {
