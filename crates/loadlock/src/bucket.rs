@@ -142,13 +142,13 @@ fn trouble<E: ProvideErrorMetadata>(failure: &SdkFailure<E>) -> Trouble {
     let status = failure
         .raw_response()
         .map(|response| response.status().as_u16());
+    // HEAD has no body to say more than a status.
     match (failure.code(), status) {
-        (Some("NoSuchKey" | "NoSuchUpload" | "NotFound"), _) => Trouble::Missing,
-        (Some("PreconditionFailed"), _) => Trouble::Changed,
+        (Some("NoSuchKey" | "NoSuchUpload" | "NotFound"), _) | (None, Some(404)) => {
+            Trouble::Missing
+        }
+        (Some("PreconditionFailed"), _) | (None, Some(412)) => Trouble::Changed,
         (Some("BadDigest" | "XAmzContentChecksumMismatch"), _) => Trouble::Mismatch,
-        // HEAD has no body to say more.
-        (None, Some(404)) => Trouble::Missing,
-        (None, Some(412)) => Trouble::Changed,
         _ => Trouble::Other,
     }
 }

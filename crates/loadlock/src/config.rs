@@ -13,7 +13,7 @@ use crate::{
 pub struct Config {
     /// The API's address as clients know it, without a slash at its end.
     pub api_url: String,
-    /// The SQLite file of the records; made when missing.
+    /// The file of the records' database; made when missing.
     pub records: PathBuf,
     pub store: StoreSettings,
     pub profiles: Vec<Profile>,

@@ -30,7 +30,7 @@ const BUSY: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Records {
     read: SqlitePool,
-    /// SQLite has one writer at a time; one connection, waited for in turn, keeps writers from polling for it.
+    /// The database has one writer at a time; one connection, waited for in turn, keeps writers from polling for it.
     write: SqlitePool,
     begins: Begins,
     watchers: Watchers,

@@ -13,7 +13,7 @@ use crate::{
     upload::{Inspected, ObjectKey},
 };
 
-/// The largest object one CopyObject takes (S3 API reference, "`CopyObject`").
+/// The largest object one `CopyObject` takes (S3 API reference).
 const MAX_COPY_BYTES: u64 = 5 << 30;
 const COPY_PART_BYTES: u64 = 1 << 30;
 

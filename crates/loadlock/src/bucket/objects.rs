@@ -187,7 +187,8 @@ fn strays(head: &HeadObjectOutput) -> Vec<String> {
     ];
     let mut found: Vec<String> = named
         .into_iter()
-        .filter_map(|(name, there)| there.then(|| name.to_owned()))
+        .filter(|(_, there)| *there)
+        .map(|(name, _)| name.to_owned())
         .collect();
     let metadata = head.metadata().into_iter().flatten();
     found.extend(metadata.map(|(name, _)| format!("x-amz-meta-{name}")));

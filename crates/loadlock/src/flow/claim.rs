@@ -45,12 +45,12 @@ pub async fn claim(app: &App, caller: &Caller, claim: Claim) -> Result<Vec<Shown
         return Err(Kind::InvalidRequest.because(format!("`ids` takes 1 to {MOST} ids")));
     }
     take(app, &ids, &owner, &claim.metadata).await?;
-    let mut files = promoted(app, &ids).await?;
+    let files = promoted(app, &ids).await?;
     tracing::info!(files = files.len(), "claim");
     Ok(claim
         .ids
         .iter()
-        .filter_map(|id| files.get_mut(id).map(|file| file.clone()))
+        .filter_map(|id| files.get(id).cloned())
         .collect())
 }
 

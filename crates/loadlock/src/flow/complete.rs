@@ -10,9 +10,9 @@ use crate::{
     auth::Caller,
     bucket::{Completed, Part},
     error::{Error, Kind},
-    flow::{self, work},
+    flow::{self, work, work::lease},
     records::{Change, FileChange, Outcome},
-    upload::{File, PartPlan, Rejection, Staged, State, Upload, UploadId},
+    upload::{File, PartNumber, PartPlan, Rejection, Staged, State, Upload, UploadId},
 };
 
 /// How long a completion is waited for before the caller is told that work goes on.
@@ -108,10 +108,10 @@ async fn drive(app: App, mut upload: Upload) -> Result<Upload, Error> {
         upload = receive(&app, upload).await?;
     }
     while !upload.state.is_settled() {
-        let Some(leased) = work::lease(&app, &upload).await? else {
+        let Some(leased) = lease(&app, &upload).await? else {
             break;
         };
-        work::work(&app, leased).await?;
+        work(&app, leased).await?;
         upload = flow::reload(&app, upload.id).await?;
     }
     Ok(upload)
@@ -180,7 +180,7 @@ fn missing(upload: &Upload, received: u64, parts: &[Part]) -> Error {
         let lacking = PartPlan::new(size)
             .numbers()
             .filter(|number| !parts.iter().any(|part| part.number == *number))
-            .map(|number| number.value());
+            .map(PartNumber::value);
         // Enough to go on with; the rest is asked for again.
         details["missing_parts"] = lacking.take(100).collect();
     }

@@ -52,10 +52,9 @@ async fn pinned(app: &App, leased: &Upload) -> Result<Option<(ObjectKey, Object)
         return Ok(None);
     };
     match leased.method {
-        // `if-none-match` is signed, and nothing is deleted before the grant has expired.
-        Method::Put => return Ok(Some((staged_key, staged))),
-        // The multipart upload died when the server completed it.
-        Method::Multipart => return Ok(Some((staged_key, staged))),
+        // A PUT has `if-none-match` signed, and nothing is deleted before the grant has expired; a multipart upload died
+        // when the server completed it.
+        Method::Put | Method::Multipart => return Ok(Some((staged_key, staged))),
         // A form can be replayed, even under the same ETag, which is an MD5.
         Method::Post => {}
     }

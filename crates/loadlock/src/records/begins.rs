@@ -40,11 +40,11 @@ impl Begins {
     pub(super) async fn record(&self, upload: Upload) -> Result<Upload, Error> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { upload, answer };
-        let gone = |_| Kind::Unavailable.because("the service is shutting down");
-        self.0.send(waiting).await.map_err(|_| gone(()))?;
+        let gone = || Kind::Unavailable.because("the service is shutting down");
+        self.0.send(waiting).await.map_err(|_| gone())?;
         answered
             .await
-            .map_err(|_| gone(()))?
+            .map_err(|_| gone())?
             .map_err(|error| Kind::Unavailable.caused_by(error))
     }
 }
@@ -81,9 +81,10 @@ async fn insert_rows(
     };
     let mut query = sqlx::query(AssertSqlSafe(Arc::clone(text)));
     for Waiting { upload, .. } in rows {
-        let metadata = match upload.metadata.is_empty() {
-            true => None,
-            false => Some(row::to_json(&upload.metadata)?),
+        let metadata = if upload.metadata.is_empty() {
+            None
+        } else {
+            Some(row::to_json(&upload.metadata)?)
         };
         query = query
             .bind(row::id_bytes(upload.id))
@@ -117,7 +118,7 @@ fn insert_text(rows: usize) -> String {
     for first in (0..rows).map(|row| row * COLUMNS + 1) {
         let binds: Vec<String> = (first..first + COLUMNS).map(|n| format!("${n}")).collect();
         let comma = if first > 1 { ", " } else { "" };
-        text.push_str(&format!("{comma}({}, 'issued', 0)", binds.join(", ")));
+        text.extend([comma, "(", &binds.join(", "), ", 'issued', 0)"]);
     }
     text
 }

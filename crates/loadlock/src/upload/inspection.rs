@@ -208,6 +208,16 @@ fn magic(bytes: &[u8]) -> Option<&'static str> {
     (bytes.get(4..8) == Some(b"ftyp")).then_some("video/mp4")
 }
 
+/// How active content begins.
+const TELLS: &[(&str, &str)] = &[
+    ("<?xml", "text/xml"),
+    ("<svg", "image/svg+xml"),
+    ("<!doctype svg", "image/svg+xml"),
+    ("<!doctype", "text/html"),
+    ("<!--", "text/html"),
+    ("<?", "text/xml"),
+];
+
 /// HTML, SVG, XML or a script's first line, behind any byte order mark and white space.
 fn active_type(bytes: &[u8]) -> Option<&'static str> {
     let start = skip_blank(bytes);
@@ -217,14 +227,6 @@ fn active_type(bytes: &[u8]) -> Option<&'static str> {
         .filter(|byte| **byte != 0)
         .map(|byte| char::from(byte.to_ascii_lowercase()))
         .collect();
-    const TELLS: &[(&str, &str)] = &[
-        ("<?xml", "text/xml"),
-        ("<svg", "image/svg+xml"),
-        ("<!doctype svg", "image/svg+xml"),
-        ("<!doctype", "text/html"),
-        ("<!--", "text/html"),
-        ("<?", "text/xml"),
-    ];
     if let Some((_, media)) = TELLS.iter().find(|(tell, _)| head.starts_with(tell)) {
         return Some(media);
     }

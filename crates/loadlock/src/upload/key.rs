@@ -75,9 +75,9 @@ impl KeyTemplate {
                 "owner" => key.push_str(&facts.owner.hash()),
                 "id" => key.push_str(&facts.id.to_string()),
                 "ext" => key.push_str(facts.extension),
-                "year" => key.push_str(&format!("{:04}", date.year())),
-                "month" => key.push_str(&format!("{:02}", date.month())),
-                "day" => key.push_str(&format!("{:02}", date.day())),
+                "year" => key.push_str(&date.strftime("%Y").to_string()),
+                "month" => key.push_str(&date.strftime("%m").to_string()),
+                "day" => key.push_str(&date.strftime("%d").to_string()),
                 _ => {}
             }
             key.push_str(rest);

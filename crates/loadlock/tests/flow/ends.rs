@@ -1,0 +1,144 @@
+//! The ends other than stored, the sweep, and deletion.
+
+use std::time::Duration;
+
+use loadlock::{
+    error::Kind,
+    flow::{self, Begin},
+    upload::Method,
+};
+
+use crate::world::{PNG, World, kind, me, png, raw};
+
+fn parts() -> Vec<u8> {
+    vec![7; (8 << 20) + 1]
+}
+
+#[tokio::test]
+async fn an_abort_clears_away_and_may_be_repeated() {
+    let world = World::new().await;
+    let bytes = parts();
+    for method in [Method::Put, Method::Post, Method::Multipart] {
+        let begun = world
+            .begin(Begin {
+                method: Some(method),
+                ..raw(&bytes)
+            })
+            .await;
+        world.send(&begun.grant, &bytes).await;
+        let id = begun.upload.id;
+        for _ in 0..2 {
+            let aborted = flow::abort(&world.app, &me(), id).await.unwrap();
+            assert_eq!(aborted.state.name(), "aborted");
+        }
+        assert_eq!(kind(world.complete(id).await), Kind::UploadEnded);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_aborted_put_is_not_deleted_before_its_grant_expires() {
+    let world = World::new().await;
+    let begun = world.begin(png()).await;
+    world.send(&begun.grant, PNG).await;
+    flow::abort(&world.app, &me(), begun.upload.id)
+        .await
+        .unwrap();
+    world.work().await;
+    assert_eq!(world.send(&begun.grant, PNG).await.status(), 412);
+    world.clock.advance(Duration::from_mins(15));
+    world.work().await;
+    assert!(world.lies_in("staging").await.is_empty());
+    assert_eq!(world.send(&begun.grant, PNG).await.status(), 403);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_stored_upload_is_not_aborted() {
+    let world = World::new().await;
+    let begun = world.begin(png()).await;
+    world.send(&begun.grant, PNG).await;
+    world.complete(begun.upload.id).await.unwrap();
+    let refused = flow::abort(&world.app, &me(), begun.upload.id).await;
+    assert_eq!(kind(refused), Kind::AlreadyStored);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_after_its_last_byte_loses_nothing() {
+    let world = World::new().await;
+    let bytes = parts();
+    for method in [Method::Put, Method::Post, Method::Multipart] {
+        let begun = world
+            .begin(Begin {
+                method: Some(method),
+                ..raw(&bytes)
+            })
+            .await;
+        world.send(&begun.grant, &bytes).await;
+        world.work().await;
+        assert_eq!(world.state(begun.upload.id).await, "issued");
+        world.clock.advance(Duration::from_mins(15));
+        world.work().await;
+        assert_eq!(world.state(begun.upload.id).await, "stored");
+        assert_eq!(world.bytes_of(begun.upload.id).await, bytes);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_never_arrives_expires_at_its_time() {
+    let world = World::new().await;
+    let bytes = parts();
+    let put = world.begin(png()).await.upload.id;
+    let begun = world
+        .begin(Begin {
+            method: Some(Method::Multipart),
+            ..raw(&bytes)
+        })
+        .await;
+    let some = begun.upload.id;
+    let flow::Grant::Multipart {
+        parts,
+        part_size_bytes,
+        ..
+    } = &begun.grant
+    else {
+        panic!("parts were asked for");
+    };
+    world.send_part(&parts[0], *part_size_bytes, &bytes).await;
+    let lives = Duration::from_hours(12);
+    world.clock.advance(lives - Duration::from_millis(1));
+    world.work().await;
+    assert_eq!(
+        (world.state(put).await, world.state(some).await),
+        ("issued", "issued")
+    );
+    world.clock.advance(Duration::from_millis(1));
+    world.work().await;
+    assert_eq!(
+        (world.state(put).await, world.state(some).await),
+        ("expired", "expired")
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_gone_with_its_object() {
+    let world = World::new().await;
+    let begun = world.begin(png()).await;
+    world.send(&begun.grant, PNG).await;
+    let id = begun.upload.id;
+    world.complete(id).await.unwrap();
+    for _ in 0..2 {
+        flow::delete_file(&world.app, &me(), id).await.unwrap();
+    }
+    assert_eq!(
+        kind(flow::file(&world.app, &me(), id).await),
+        Kind::NotFound
+    );
+    assert_eq!(kind(flow::open(&world.app, None, id).await), Kind::NotFound);
+    world.work().await;
+    assert!(world.lies_in("final").await.is_empty());
+    world.end().await;
+}

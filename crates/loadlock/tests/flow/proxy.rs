@@ -1,0 +1,117 @@
+//! A faulty way between service and store: any one call can be made to fail, before or after it is carried out.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{Response, StatusCode},
+};
+use reqwest::Client;
+use tokio::net::TcpListener;
+
+/// When a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Before,
+    /// It is carried out, but the caller never hears of it.
+    After,
+}
+
+/// Which call is to fail.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults(Arc<Mutex<Plan>>);
+
+#[derive(Debug, Default)]
+struct Plan {
+    calls: usize,
+    fault: Option<(usize, When)>,
+}
+
+impl Faults {
+    /// Counts from nought again, and lets call number `call` fail.
+    pub(crate) fn plan(&self, call: usize, when: When) {
+        *self.0.lock().unwrap() = Plan {
+            calls: 0,
+            fault: Some((call, when)),
+        };
+    }
+
+    /// Takes the fault back if it has not come to pass; says whether it has.
+    pub(crate) fn came_to_pass(&self) -> bool {
+        let mut plan = self.0.lock().unwrap();
+        plan.fault.take().is_none()
+    }
+
+    fn next(&self) -> Option<When> {
+        let mut plan = self.0.lock().unwrap();
+        plan.calls += 1;
+        let (call, when) = plan.fault?;
+        (plan.calls > call).then(|| {
+            plan.fault = None;
+            when
+        })
+    }
+}
+
+pub(crate) struct Proxy {
+    pub(crate) address: String,
+    pub(crate) faults: Faults,
+}
+
+#[derive(Clone)]
+struct Way {
+    target: String,
+    http: Client,
+    faults: Faults,
+}
+
+impl Proxy {
+    pub(crate) async fn start(target: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let faults = Faults::default();
+        let way = Way {
+            target: target.to_owned(),
+            http: Client::new(),
+            faults: faults.clone(),
+        };
+        let router = axum::Router::new().fallback(pass).with_state(way);
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address, faults }
+    }
+}
+
+async fn pass(State(way): State<Way>, request: Request) -> Response<Body> {
+    let fault = way.faults.next();
+    if fault == Some(When::Before) {
+        return failure();
+    }
+    let (head, body) = request.into_parts();
+    let path = head.uri.path_and_query().unwrap().as_str();
+    let body = to_bytes(body, 64 << 20).await.unwrap();
+    let mut forward = way
+        .http
+        .request(head.method, format!("{}{path}", way.target));
+    // The host stays as it was signed.
+    forward = forward.headers(head.headers);
+    let answer = forward.body(body).send().await.unwrap();
+    if fault == Some(When::After) {
+        return failure();
+    }
+    let mut response = Response::builder().status(answer.status());
+    response
+        .headers_mut()
+        .unwrap()
+        .extend(answer.headers().clone());
+    response
+        .body(Body::from(answer.bytes().await.unwrap()))
+        .unwrap()
+}
+
+/// An error that no client tries again by itself.
+fn failure() -> Response<Body> {
+    let text = "<Error><Code>AccessDenied</Code><Message>a planned fault</Message></Error>";
+    let response = Response::builder().status(StatusCode::FORBIDDEN);
+    response.body(Body::from(text)).unwrap()
+}

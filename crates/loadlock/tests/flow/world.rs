@@ -1,0 +1,390 @@
+//! A whole service in one process: records, store, background work; a client's and an operator's hands on it.
+
+use std::{
+    fmt::Debug,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use loadlock::{
+    app::App,
+    auth::Caller,
+    bucket::{Credentials, ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
+    clock::Ids,
+    config::{Config, dev_profiles},
+    error::{Error, Kind},
+    flow::{self, Begin, Begun, Claim, Grant, Progress, ShownFile, SignedPart},
+    jobs,
+    upload::{Metadata, Profile, Promote, UploadId},
+};
+use loadlock_sigv4::{Bucket, Presign, Signer};
+use loadlock_store::{Clock, Identity, Policy, Store};
+use reqwest::{Client, Response};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::proxy::{Faults, Proxy};
+
+pub(crate) const REGION: &str = "us-east-1";
+const PREPARED: &str = "a world is ended with `end`, which looks for what was left over";
+
+/// A service with its store. Its `end` must be called: it fails if a job or a staged object is left over.
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) clock: Clock,
+    pub(crate) http: Client,
+    pub(crate) faults: Faults,
+    pub(crate) store: Store,
+    endpoint: String,
+    ended: bool,
+    _dir: TempDir,
+}
+
+fn credentials(name: &str) -> Credentials {
+    Credentials::new(format!("AKID{name}"), format!("secret-of-{name}"))
+}
+
+fn policy(actions: &[&str], resources: &[&str]) -> Policy {
+    let document = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": actions, "Resource": resources},
+        {"Effect": "Deny", "NotAction": actions, "Resource": "*"},
+    ]});
+    Policy::from_json(&document.to_string()).unwrap()
+}
+
+fn identities() -> Vec<Identity> {
+    let all = |bucket: &str| {
+        [
+            format!("arn:aws:s3:::{bucket}"),
+            format!("arn:aws:s3:::{bucket}/*"),
+        ]
+    };
+    let both = [all("staging"), all("final")].concat();
+    let both: Vec<&str> = both.iter().map(String::as_str).collect();
+    let server = [
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:ListBucket",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+    ];
+    let identity = |name: &str, policy: Policy| Identity {
+        name: name.to_owned(),
+        credentials: credentials(name),
+        policy,
+    };
+    vec![
+        identity(
+            "uploader",
+            policy(&["s3:PutObject"], &["arn:aws:s3:::staging/in/*"]),
+        ),
+        identity("server", policy(&server, &both)),
+        identity(
+            "reader",
+            policy(&["s3:GetObject"], &["arn:aws:s3:::final/*"]),
+        ),
+        identity("operator", Policy::allow_all()),
+    ]
+}
+
+/// `image` and its fellows as `dev` has them; `raw` and `raw-claimed` take anything, empty files too.
+fn profiles() -> Vec<Profile> {
+    let mut profiles = dev_profiles().unwrap();
+    let raw = |name: &str, promote| Profile {
+        name: name.to_owned(),
+        types: vec!["*/*".parse().unwrap()],
+        min_size_bytes: 0,
+        max_size_bytes: 1 << 30,
+        promote,
+        ..profiles[0].clone()
+    };
+    let more = [
+        raw("raw", Promote::OnComplete),
+        raw("raw-claimed", Promote::OnClaim),
+    ];
+    profiles.extend(more);
+    profiles
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_secs(1_767_225_600));
+        let store = Store::open(loadlock_store::Config {
+            dir: dir.path().join("store"),
+            region: REGION.to_owned(),
+            clock: clock.clone(),
+            identities: identities(),
+            domain: None,
+        })
+        .unwrap();
+        store.ensure_bucket("staging").await.unwrap();
+        store.ensure_bucket("final").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(store.clone().serve(listener, std::future::pending()));
+        let proxy = Proxy::start(&endpoint).await;
+        let config = Config {
+            api_url: "http://api.test".to_owned(),
+            records: dir.path().join("records.db"),
+            store: StoreSettings {
+                endpoint: proxy.address,
+                public_endpoint: endpoint.clone(),
+                region: REGION.to_owned(),
+                style: Style::Path,
+                staging_bucket: "staging".to_owned(),
+                final_bucket: "final".to_owned(),
+                uploader: UploaderIdentity(credentials("uploader")),
+                server: ServerIdentity(credentials("server")),
+                reader: ReaderIdentity(credentials("reader")),
+            },
+            profiles: profiles(),
+            tokens: Vec::new(),
+        };
+        let app = App::open(config, clock.clone().into(), Ids::seeded(7))
+            .await
+            .unwrap();
+        Self {
+            app,
+            clock,
+            http: Client::new(),
+            faults: proxy.faults,
+            store,
+            endpoint,
+            ended: false,
+            _dir: dir,
+        }
+    }
+
+    pub(crate) async fn begin(&self, begin: Begin) -> Begun {
+        flow::begin(&self.app, &me(), begin).await.unwrap()
+    }
+
+    pub(crate) async fn complete(&self, id: UploadId) -> Result<Progress, Error> {
+        flow::complete(&self.app, &me(), id).await
+    }
+
+    pub(crate) async fn claim(
+        &self,
+        ids: &[UploadId],
+        title: &str,
+    ) -> Result<Vec<ShownFile>, Error> {
+        let claim = Claim {
+            ids: ids.to_vec(),
+            owner: "me".to_owned(),
+            metadata: form(title),
+        };
+        flow::claim(&self.app, &server(), claim).await
+    }
+
+    pub(crate) async fn state(&self, id: UploadId) -> &'static str {
+        let upload = self.app.records.upload(id).await.unwrap().unwrap();
+        upload.state.name()
+    }
+
+    /// Sends, as a browser would, all that the grant allows; answers with the last answer.
+    pub(crate) async fn send(&self, grant: &Grant, bytes: &[u8]) -> Response {
+        match grant {
+            Grant::Put { url, headers, .. } => {
+                self.put(url.expose(), headers, bytes.to_vec()).await
+            }
+            Grant::Post { url, fields, .. } => {
+                let fields: Vec<(&str, &str)> = fields
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.expose()))
+                    .collect();
+                self.post(url, &fields, bytes).await
+            }
+            Grant::Multipart {
+                parts,
+                part_size_bytes,
+                ..
+            } => {
+                let mut last = None;
+                for part in parts {
+                    last = Some(self.send_part(part, *part_size_bytes, bytes).await);
+                }
+                last.unwrap()
+            }
+        }
+    }
+
+    pub(crate) async fn send_part(
+        &self,
+        part: &SignedPart,
+        part_size: u64,
+        bytes: &[u8],
+    ) -> Response {
+        let start = usize::try_from(u64::from(part.number.value() - 1) * part_size).unwrap();
+        let end = start + usize::try_from(part.size_bytes).unwrap();
+        self.put(part.url.expose(), &part.headers, bytes[start..end].to_vec())
+            .await
+    }
+
+    pub(crate) async fn put(
+        &self,
+        url: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+    ) -> Response {
+        let request = headers
+            .iter()
+            .fold(self.http.put(url), |request, (name, value)| {
+                request.header(name, value)
+            });
+        // An empty body would otherwise go without a length.
+        let length = body.len();
+        request
+            .header("content-length", length)
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn post(&self, url: &str, fields: &[(&str, &str)], file: &[u8]) -> Response {
+        let mut body = Vec::new();
+        for (name, value) in fields {
+            let part = format!(
+                "--edge\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend(part.into_bytes());
+        }
+        body.extend(
+            b"--edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n",
+        );
+        body.extend(file);
+        body.extend(b"\r\n--edge--\r\n");
+        let post = self
+            .http
+            .post(url)
+            .header("content-type", "multipart/form-data; boundary=edge");
+        post.body(body).send().await.unwrap()
+    }
+
+    pub(crate) async fn fetch(&self, url: &str) -> Response {
+        self.http.get(url).send().await.unwrap()
+    }
+
+    /// What is shown of a stored file.
+    pub(crate) async fn bytes_of(&self, id: UploadId) -> Vec<u8> {
+        let shown = flow::file(&self.app, &me(), id).await.unwrap();
+        let response = self.fetch(shown.display.url.expose()).await;
+        assert_eq!(response.status(), 200);
+        response.bytes().await.unwrap().to_vec()
+    }
+
+    pub(crate) async fn work(&self) {
+        jobs::run_once(&self.app).await.unwrap();
+    }
+
+    /// A bucket's keys and unfinished uploads, as the operator sees them.
+    pub(crate) async fn lies_in(&self, bucket: &str) -> Vec<String> {
+        let mut found = self.list(bucket, ("list-type", "2")).await;
+        found.extend(self.list(bucket, ("uploads", "")).await);
+        found
+    }
+
+    async fn list(&self, bucket: &str, query: (&str, &str)) -> Vec<String> {
+        let place = Bucket::new(&self.endpoint, bucket, Style::Path).unwrap();
+        let signer = Signer::new(credentials("operator"), REGION);
+        let request = Presign {
+            method: "GET",
+            bucket: &place,
+            key: None,
+            query: &[query],
+            headers: &[],
+            expires: Duration::from_mins(1),
+        };
+        let mut url = String::new();
+        signer
+            .presign(&mut url, self.clock.now(), &request)
+            .unwrap();
+        let response = self.fetch(&url).await;
+        assert_eq!(response.status(), 200);
+        let text = response.text().await.unwrap();
+        text.split("<Key>")
+            .skip(1)
+            .filter_map(|rest| rest.split("</Key>").next().map(str::to_owned))
+            .collect()
+    }
+
+    /// Lets all time pass and all work be done; then nothing may be due and nothing may lie in staging.
+    pub(crate) async fn end(mut self) {
+        self.ended = true;
+        for _ in 0..30 {
+            self.work().await;
+            self.clock.advance(Duration::from_hours(1));
+        }
+        self.work().await;
+        assert_eq!(
+            self.app.records.next_due().await.unwrap(),
+            None,
+            "a job is left over"
+        );
+        assert_eq!(
+            self.lies_in("staging").await,
+            Vec::<String>::new(),
+            "left in staging"
+        );
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        assert!(self.ended || std::thread::panicking(), "{PREPARED}");
+    }
+}
+
+pub(crate) fn me() -> Caller {
+    user("me")
+}
+
+pub(crate) fn user(name: &str) -> Caller {
+    Caller::User {
+        owner: name.parse().unwrap(),
+    }
+}
+
+pub(crate) fn server() -> Caller {
+    Caller::Server {
+        name: "demo".to_owned(),
+    }
+}
+
+pub(crate) fn form(title: &str) -> Metadata {
+    Metadata::from([("title".to_owned(), title.to_owned())])
+}
+
+/// A file to begin, in a profile that takes anything.
+pub(crate) fn raw(bytes: &[u8]) -> Begin {
+    Begin {
+        profile: "raw".to_owned(),
+        filename: "data.bin".to_owned(),
+        content_type: "application/octet-stream".to_owned(),
+        size_bytes: bytes.len() as u64,
+        checksum: None,
+        metadata: Metadata::new(),
+        method: None,
+        owner: None,
+    }
+}
+
+/// The kind of an error, where one is expected.
+pub(crate) fn kind<T: Debug>(result: Result<T, Error>) -> Kind {
+    result.unwrap_err().kind()
+}
+
+/// A PNG of 7 by 5 pixels, as far as anyone here reads.
+pub(crate) const PNG: &[u8] =
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x07\0\0\0\x05\x08\x06\0\0\0 and pixels";
+
+pub(crate) fn png() -> Begin {
+    Begin {
+        profile: "image".to_owned(),
+        filename: "photo.png".to_owned(),
+        content_type: "image/png".to_owned(),
+        ..raw(PNG)
+    }
+}

@@ -1,0 +1,227 @@
+//! House rules that no lint can say: layers, module docs, lengths, and documents that keep up with the code.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use loadlock::{error::Kind, upload::Rejection};
+
+/// What each module may not name. `upload` is pure, `flow` knows neither HTTP nor SQL, only `http` knows axum.
+const LAYERS: &[(&str, &[&str])] = &[
+    (
+        "upload",
+        &[
+            "crate::app",
+            "crate::auth",
+            "crate::bucket",
+            "crate::cli",
+            "crate::flow",
+            "crate::http",
+            "crate::jobs",
+            "crate::records",
+            "aws_sdk_s3",
+            "axum",
+            "sqlx",
+            "tokio",
+        ],
+    ),
+    (
+        "flow",
+        &[
+            "crate::cli",
+            "crate::http",
+            "crate::jobs",
+            "aws_sdk_s3",
+            "axum",
+            "sqlx",
+        ],
+    ),
+    (
+        "records",
+        &[
+            "crate::bucket",
+            "crate::cli",
+            "crate::flow",
+            "crate::http",
+            "crate::jobs",
+            "axum",
+        ],
+    ),
+    (
+        "bucket",
+        &[
+            "crate::cli",
+            "crate::flow",
+            "crate::http",
+            "crate::jobs",
+            "crate::records",
+            "axum",
+            "sqlx",
+        ],
+    ),
+    (
+        "jobs",
+        &["crate::cli", "crate::http", "aws_sdk_s3", "axum", "sqlx"],
+    ),
+    ("http", &["crate::cli", "crate::jobs", "aws_sdk_s3", "sqlx"]),
+];
+const MAX_LINES: usize = 400;
+
+#[test]
+fn every_file_is_tidy() {
+    let src = root().join("src");
+    let complaints: Vec<String> = files(&src)
+        .iter()
+        .flat_map(|file| complaints(&src, file))
+        .collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+fn complaints(src: &Path, file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap();
+    let name = file.strip_prefix(src).unwrap().with_extension("");
+    let module = name.iter().next().unwrap().to_str().unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let mut found = Vec::new();
+    if !text.starts_with("//! ") {
+        found.push("does not say in its first line what it is for".to_owned());
+    }
+    if code.lines().count() > MAX_LINES {
+        found.push(format!("has more than {MAX_LINES} lines"));
+    }
+    for word in ["#[ignore", "#[should_panic"] {
+        if text.contains(word) {
+            found.push(format!("has a {word}] test"));
+        }
+    }
+    for (_, banned) in LAYERS.iter().filter(|(layer, _)| *layer == module) {
+        let named = banned.iter().filter(|word| names(code, word));
+        found.extend(
+            named.map(|word| format!("names `{word}`, which is above or outside its layer")),
+        );
+    }
+    found
+        .iter()
+        .map(|what| format!("{}.rs {what}", name.display()))
+        .collect()
+}
+
+/// Whether the code names a path, written out or within `use crate::{…}`.
+fn names(code: &str, path: &str) -> bool {
+    let grouped = path.strip_prefix("crate::").is_some_and(|module| {
+        code.split("use crate::{").skip(1).any(|rest| {
+            let group = rest.split("};").next().unwrap_or_default();
+            top_level(group).any(|item| item.split("::").next() == Some(module))
+        })
+    });
+    grouped || code.contains(&format!("{path}::")) || code.contains(&format!("{path};"))
+}
+
+/// The items of a `use` group, without what is nested in them.
+fn top_level(group: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    group
+        .split(move |c| {
+            match c {
+                '{' => depth += 1,
+                '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            c == ',' && depth == 0
+        })
+        .map(str::trim)
+}
+
+#[test]
+fn every_error_is_documented_as_it_is() {
+    let path = root().join("../../docs/errors.md");
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    let expected = errors_document();
+    assert!(
+        written == expected,
+        "docs/errors.md should read:\n\n{expected}"
+    );
+}
+
+fn errors_document() -> String {
+    let mut text = String::from(
+        "# Errors\n\n\
+         Every error answer is `{\"error\":{\"code\",\"message\",\"retryable\",\"details\"?}}`. Programs tell errors apart by \
+         `code`; `message` is a sentence for people, often more exact than the one below. `retryable` says whether the \
+         same request may succeed later.\n\n\
+         | code | status | retryable | says |\n|---|---|---|---|\n",
+    );
+    for kind in Kind::ALL {
+        let (code, status, says) = (kind.code(), kind.status(), kind.sentence());
+        let retryable = if kind.retryable() { "yes" } else { "no" };
+        writeln!(text, "| `{code}` | {status} | {retryable} | {says} |").unwrap();
+    }
+    text.push_str(
+        "\n`not_received` says in `details` how much has arrived: `received_bytes`, `size` and, for a file sent in parts, \
+         `missing_parts` (up to 100 numbers). `not_ready` lists in `details.uploads` each upload's `id` and `state`.\n\n\
+         ## Reasons\n\n\
+         A rejected upload has a `reason` with `code` and `message`; the error `rejected` has the code in `details.reason`.\n\n\
+         | reason | says, for example |\n|---|---|\n",
+    );
+    for reason in reasons() {
+        writeln!(text, "| `{}` | {reason} |", reason.code()).unwrap();
+    }
+    text
+}
+
+fn reasons() -> [Rejection; 7] {
+    let (declared, found) = ("image/png".to_owned(), "text/html".to_owned());
+    [
+        Rejection::SizeMismatch {
+            declared: 10,
+            found: 11,
+        },
+        Rejection::TypeMismatch { declared, found },
+        Rejection::TypeNotAllowed {
+            found: "text/html".to_owned(),
+        },
+        Rejection::ChecksumMismatch,
+        Rejection::UnexpectedHeaders {
+            names: vec!["content-encoding".to_owned()],
+        },
+        Rejection::PartsMismatch,
+        Rejection::Lost,
+    ]
+}
+
+#[test]
+fn error_codes_are_one_word_each_and_sentences_house_style() {
+    for kind in Kind::ALL {
+        let (code, says) = (kind.code(), kind.sentence());
+        assert!(
+            code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+            "{code}"
+        );
+        assert!(
+            !says.ends_with('.') && says.starts_with(char::is_lowercase),
+            "{says}"
+        );
+        let same = Kind::ALL.iter().filter(|other| other.code() == code);
+        assert_eq!(same.count(), 1, "{code}");
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
