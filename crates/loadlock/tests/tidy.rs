@@ -1,4 +1,5 @@
 //! House rules that no lint can say: layers, module docs, lengths, and documents that keep up with the code.
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use std::{
     fmt::Write as _,

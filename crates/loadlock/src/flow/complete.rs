@@ -103,11 +103,12 @@ pub(super) async fn settle(app: &App, id: UploadId, patience: Duration) -> Resul
     }
 }
 
+/// As far as it goes: to where nothing more happens without a claim, or where somebody else is at work.
 async fn drive(app: App, mut upload: Upload) -> Result<Upload, Error> {
     if upload.state == State::Issued {
         upload = receive(&app, upload).await?;
     }
-    while !upload.state.is_settled() {
+    while !upload.state.is_settled() && upload.state != State::Issued {
         let Some(leased) = lease(&app, &upload).await? else {
             break;
         };

@@ -94,14 +94,17 @@ impl Checksum {
 
     /// Its value in lower-case hex, as in an `ETag`.
     pub fn hex(&self) -> String {
-        use fmt::Write as _;
-        let bytes = STANDARD.decode(&self.value).unwrap_or_default();
-        bytes.iter().fold(String::new(), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex(&STANDARD.decode(&self.value).unwrap_or_default())
     }
+}
+
+/// Two lower-case digits a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.collect()
 }
 
 /// `sha256:…`, as the records keep it.

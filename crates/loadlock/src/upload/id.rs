@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ulid::Ulid;
 
+use super::checksum::hex;
 use crate::clock::from_millis;
 
 /// The id of an upload, and of the file it becomes: a ULID, ordered by time.
@@ -69,16 +70,8 @@ impl Owner {
 
     /// 32 hex digits that stand for the owner in keys and policies.
     pub fn hash(&self) -> String {
-        use fmt::Write as _;
         let digest = Sha256::digest(self.0.as_bytes());
-        digest
-            .iter()
-            .take(16)
-            .fold(String::with_capacity(32), |mut hex, byte| {
-                // Writing to a string cannot fail.
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        hex(digest.get(..16).unwrap_or_default())
     }
 }
 

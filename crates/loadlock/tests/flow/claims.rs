@@ -135,7 +135,7 @@ async fn what_nobody_claims_expires() {
     let id = ready(&world).await;
     world
         .clock
-        .advance(Duration::from_hours(6) - Duration::from_millis(1));
+        .advance(Duration::from_millis(6 * 60 * 60 * 1000 - 1));
     world.work().await;
     assert_eq!(world.state(id).await, "ready");
     world.clock.advance(Duration::from_millis(1));

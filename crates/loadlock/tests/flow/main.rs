@@ -1,4 +1,9 @@
 //! The flow against the real embedded store, in process, with the clock in hand.
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+#![expect(
+    clippy::similar_names,
+    reason = "a `begin` is asked for, a `begun` is answered"
+)]
 
 mod claims;
 mod ends;
