@@ -84,7 +84,7 @@ fn identities() -> Vec<Identity> {
             "reader",
             policy(&["s3:GetObject"], &["arn:aws:s3:::final/*"]),
         ),
-        identity("operator", Policy::allow_all()),
+        identity("operator", policy(&["s3:*"], &["*"])),
     ]
 }
 
