@@ -1,1 +1,1 @@
-//! The signer's benchmarks live in `benches/`.
+//! The signer beside others: `benches/compare.rs` measures, the tests compare what is signed and count allocations.

@@ -1,10 +1,11 @@
 //! The canonical request: method, path, query, signed headers and payload, in AWS's one spelling.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
-use crate::encode::{is_unreserved, push_query};
+use crate::encode::{classify, is_unreserved, push_query};
 use crate::error::SignError;
-use crate::order::Order;
+use crate::order::{MOST, Order};
 use crate::sha256::Sha256;
 
 pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
@@ -14,17 +15,19 @@ pub(crate) struct Headers<'a> {
     host: &'a str,
     rest: &'a [(&'a str, &'a str)],
     order: Order,
+    /// A bit for each of `rest` that is in its canonical spelling already.
+    plain: u64,
 }
 
 impl<'a> Headers<'a> {
     pub(crate) fn new(host: &'a str, rest: &'a [(&'a str, &'a str)]) -> Result<Self, SignError> {
-        for &(name, value) in rest {
-            if !is_name(name)
-                || !is_value(value)
-                || matches!(name.len(), 4 | 13) && is_reserved(name)
-            {
+        let mut plain = 0;
+        for (position, &(name, value)) in rest.iter().enumerate().take(MOST) {
+            let class = classify(&NAME, name) | classify(&VALUE, value);
+            if class & REFUSED != 0 || name.is_empty() || is_reserved(name) {
                 return Err(SignError::Header(name.to_owned()));
             }
+            plain |= u64::from(class == PLAIN) << position;
         }
         let name = |position: usize| rest.get(position).map_or("host", |&(name, _)| name);
         let order = Order::of(rest.len() + 1, |a, b| compare_names(name(a), name(b)));
@@ -32,71 +35,73 @@ impl<'a> Headers<'a> {
             host,
             rest,
             order: order.ok_or(SignError::TooMany)?,
+            plain,
         })
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.order.iter().map(|position| {
-            self.rest
-                .get(position)
-                .copied()
-                .unwrap_or(("host", self.host))
-        })
+    /// Name, value, and whether both may be written as they are.
+    fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str, bool)> {
+        self.order
+            .iter()
+            .map(|position| match self.rest.get(position) {
+                Some(&(name, value)) => (name, value, self.plain & (1 << position) != 0),
+                None => ("host", self.host, true),
+            })
     }
 
     /// `content-type%3Bhost` for a `separator` of `%3B`.
     pub(crate) fn push_names(&self, out: &mut String, separator: &str) {
         let mut last = "";
-        for (name, _) in self
-            .iter()
-            .filter(|(name, _)| !std::mem::replace(&mut last, name).eq_ignore_ascii_case(name))
-        {
-            out.push_str(name);
-            let start = out.len() - name.len();
-            out[start..].make_ascii_lowercase();
-            out.push_str(separator);
-        }
-        out.truncate(out.len() - separator.len());
-    }
-
-    /// The lines `name:value`; values of one name are joined by commas. Then the empty line and the names.
-    fn hash(&self, hash: &mut Sha256) {
-        let mut last = "";
-        for (name, value) in self.iter() {
-            if last.eq_ignore_ascii_case(name) {
-                hash.update(b",");
-            } else {
-                hash.update(if last.is_empty() { b"" } else { b"\n" });
-                hash_name(hash, name);
-                hash.update(b":");
-            }
-            hash_value(hash, value.as_bytes());
-            last = name;
-        }
-        hash.update(b"\n\n");
-        last = "";
-        for (name, _) in self.iter() {
+        for (name, _, plain) in self.iter() {
             if !last.eq_ignore_ascii_case(name) {
-                hash.update(if last.is_empty() { b"" } else { b";" });
-                hash_name(hash, name);
+                out.push_str(if last.is_empty() { "" } else { separator });
+                push_name(out, name, plain);
             }
             last = name;
         }
     }
 
-    /// The SHA-256 of the canonical request. `path` and `query` are canonical already.
+    /// The lines `name:value`; values of one name are joined by commas.
+    fn push_lines(&self, out: &mut String) {
+        let mut last = "";
+        for (name, value, plain) in self.iter() {
+            if last.eq_ignore_ascii_case(name) {
+                out.push(',');
+            } else {
+                out.push_str(if last.is_empty() { "" } else { "\n" });
+                push_name(out, name, plain);
+                out.push(':');
+            }
+            push_value(out, value, plain);
+            last = name;
+        }
+        out.push('\n');
+    }
+
+    /// The SHA-256 of the canonical request for a URL whose canonical path and query are in `out`. The request is written behind
+    /// them and cut off again: text in one piece is hashed fastest, and `out` has the room the next time.
     pub(crate) fn hash_request(
         &self,
+        out: &mut String,
         method: &str,
-        path: &str,
-        query: &str,
+        target: &Target,
         payload: &str,
     ) -> [u8; 32] {
-        let mut hash = start_request(method, path, query);
-        self.hash(&mut hash);
-        hash.update(b"\n");
-        hash.update(payload.as_bytes());
-        hash.finish()
+        let end = out.len();
+        out.push_str(method);
+        for part in [&target.path, &target.query] {
+            out.push('\n');
+            out.extend_from_within(part.clone());
+        }
+        out.push('\n');
+        self.push_lines(out);
+        out.push('\n');
+        self.push_names(out, ";");
+        out.push('\n');
+        out.push_str(payload);
+        let hash = Sha256::digest(&out.as_bytes()[end..]);
+        out.truncate(end);
+        hash
     }
 
     /// What the headers say of the payload: nothing means that it is not signed.
@@ -106,6 +111,88 @@ impl<'a> Headers<'a> {
         });
         given.map_or(UNSIGNED_PAYLOAD, |&(_, value)| value)
     }
+}
+
+/// Where in a URL its path and its query are.
+pub(crate) struct Target {
+    pub(crate) path: Range<usize>,
+    pub(crate) query: Range<usize>,
+}
+
+fn push_name(out: &mut String, name: &str, plain: bool) {
+    out.push_str(name);
+    if !plain {
+        let start = out.len() - name.len();
+        out[start..].make_ascii_lowercase();
+    }
+}
+
+/// A header's value without the blanks around it, and with one space for several within.
+fn push_value(out: &mut String, value: &str, plain: bool) {
+    if plain {
+        return out.push_str(value);
+    }
+    let words = value.split([' ', '\t']).filter(|word| !word.is_empty());
+    for (index, word) in words.enumerate() {
+        out.push_str(if index == 0 { "" } else { " " });
+        out.push_str(word);
+    }
+}
+
+/// In its canonical spelling.
+const PLAIN: u8 = 0;
+/// A capital in a name, a blank in a value.
+const TO_SPELL: u8 = 1;
+/// What no name or no value may contain.
+const REFUSED: u8 = 2;
+
+/// A token, as RFC 9110 section 5.6.2 has it.
+const NAME: [u8; 256] = {
+    let mut class = [REFUSED; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        if byte.is_ascii_uppercase() {
+            class[byte as usize] = TO_SPELL;
+        } else if byte.is_ascii_alphanumeric() || is_token_mark(byte) {
+            class[byte as usize] = PLAIN;
+        }
+        byte += 1;
+    }
+    class
+};
+
+/// Anything but control characters.
+const VALUE: [u8; 256] = {
+    let mut class = [PLAIN; 256];
+    let mut byte = 0;
+    while byte < 32 {
+        class[byte] = REFUSED;
+        byte += 1;
+    }
+    class[0x7f] = REFUSED;
+    class[b' ' as usize] = TO_SPELL;
+    class[b'\t' as usize] = TO_SPELL;
+    class
+};
+
+const fn is_token_mark(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'!' | b'#'
+            | b'$'
+            | b'%'
+            | b'&'
+            | b'\''
+            | b'*'
+            | b'+'
+            | b'-'
+            | b'.'
+            | b'^'
+            | b'_'
+            | b'`'
+            | b'|'
+            | b'~'
+    )
 }
 
 /// The first three lines of a canonical request.
@@ -118,28 +205,12 @@ pub(crate) fn start_request(method: &str, path: &str, query: &str) -> Sha256 {
     hash
 }
 
-fn hash_name(hash: &mut Sha256, name: &str) {
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        for byte in name.bytes() {
-            hash.update(&[byte.to_ascii_lowercase()]);
-        }
-    } else {
-        hash.update(name.as_bytes());
-    }
-}
-
-/// A header's value without the spaces around it, and with one space for several within.
+/// A header's value as it came, spelt as `push_value` spells one to be sent.
 pub(crate) fn hash_value(hash: &mut Sha256, value: &[u8]) {
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let value = value.trim_ascii();
-    if !value.contains(&b'\t') && !value.windows(2).any(|pair| pair == b"  ") {
-        return hash.update(value);
-    }
-    for (index, word) in value
-        .split(is_space)
-        .filter(|word| !word.is_empty())
-        .enumerate()
-    {
+    let words = value
+        .split(|byte| matches!(byte, b' ' | b'\t'))
+        .filter(|word| !word.is_empty());
+    for (index, word) in words.enumerate() {
         hash.update(if index == 0 { b"" } else { b" " });
         hash.update(word);
     }
@@ -184,20 +255,6 @@ pub(crate) fn check_method(method: &str) -> Result<(), SignError> {
     } else {
         Err(SignError::Method(method.to_owned()))
     }
-}
-
-/// A token, as RFC 9110 section 5.6.2 has it.
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-fn is_value(value: &str) -> bool {
-    !value
-        .bytes()
-        .any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f)
 }
 
 fn is_reserved(name: &str) -> bool {

@@ -126,30 +126,56 @@ pub(crate) fn push_number(out: &mut String, mut value: u64) {
     out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
-/// The inside of a JSON string. Everything past ASCII is written as `\uXXXX`, as the S3 guide asks for policies.
+/// What a JSON string must escape. Everything past ASCII is escaped as well, as the S3 guide asks for policies.
+pub(crate) const ESCAPED: u8 = 1;
+/// The dollar sign, which begins a variable.
+pub(crate) const DOLLAR: u8 = 2;
+
+const JSON: [u8; 256] = {
+    let mut class = [ESCAPED; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        class[byte as usize] = 0;
+        byte += 1;
+    }
+    class[b'"' as usize] = ESCAPED;
+    class[b'\\' as usize] = ESCAPED;
+    class[b'$' as usize] = DOLLAR;
+    class
+};
+
+/// Of the bytes of a text, all the classes that there are.
+pub(crate) fn json_class(text: &str) -> u8 {
+    classify(&JSON, text)
+}
+
+pub(crate) fn classify(classes: &[u8; 256], text: &str) -> u8 {
+    text.bytes()
+        .fold(0, |class, byte| class | classes[usize::from(byte)])
+}
+
+/// The inside of a JSON string.
 pub(crate) fn push_json(out: &mut String, text: &str) {
-    let mut rest = text;
-    loop {
-        let plain = rest
-            .bytes()
-            .position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'));
-        let (head, tail) = rest.split_at(plain.unwrap_or(rest.len()));
-        out.push_str(head);
-        let mut after = tail.chars();
-        let Some(special) = after.next() else { return };
-        match special {
+    if json_class(text) & ESCAPED == 0 {
+        return out.push_str(text);
+    }
+    for next in text.chars() {
+        match next {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            _ => {
-                for unit in special.encode_utf16(&mut [0; 2]) {
-                    out.push_str("\\u");
-                    for shift in [12, 8, 4, 0] {
-                        out.push(char::from(HEX[usize::from((*unit >> shift) & 15)]));
-                    }
-                }
-            }
+            ' '..='~' => out.push(next),
+            _ => next
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| push_unit(out, *unit)),
         }
-        rest = after.as_str();
+    }
+}
+
+fn push_unit(out: &mut String, unit: u16) {
+    out.push_str("\\u");
+    for shift in [12, 8, 4, 0] {
+        out.push(char::from(HEX[usize::from((unit >> shift) & 15)]));
     }
 }
 

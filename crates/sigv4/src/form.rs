@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::bucket::Bucket;
 use crate::credentials::Secret;
-use crate::encode::{push_json, push_number};
+use crate::encode::{DOLLAR, json_class, push_json, push_number};
 use crate::error::SignError;
 use crate::presign::MAX_LIFETIME;
 use crate::scope::{ALGORITHM, Scope, Signature};
@@ -158,23 +158,11 @@ fn push_policy(json: &mut String, policy: &PostPolicy<'_>, stamp: &Stamp, expira
     json.push_str("\"}");
     for condition in policy.conditions {
         match *condition {
-            Condition::Equals(field, value) => match value.find("${filename}") {
-                Some(end) => push_condition(
-                    json,
-                    [",[\"starts-with\",\"$", "\",\"", "\"]"],
-                    field,
-                    &value[..end],
-                ),
-                None => push_condition(json, [",{\"", "\":\"", "\"}"], field, value),
+            Condition::Equals(field, value) => match variable(value) {
+                Some(at) => push_condition(json, STARTS_WITH, field, &value[..at]),
+                None => push_condition(json, EQUALS, field, value),
             },
-            Condition::StartsWith(field, start) => {
-                push_condition(
-                    json,
-                    [",[\"starts-with\",\"$", "\",\"", "\"]"],
-                    field,
-                    start,
-                );
-            }
+            Condition::StartsWith(field, start) => push_condition(json, STARTS_WITH, field, start),
             Condition::Size { min, max } => {
                 json.push_str(",[\"content-length-range\",");
                 push_number(json, min);
@@ -198,6 +186,18 @@ fn push_policy(json: &mut String, policy: &PostPolicy<'_>, stamp: &Stamp, expira
     }
 }
 
+const EQUALS: [&str; 3] = [",{\"", "\":\"", "\"}"];
+const STARTS_WITH: [&str; 3] = [",[\"starts-with\",\"$", "\",\"", "\"]"];
+
+/// Where a value stops being known when the form is signed.
+fn variable(value: &str) -> Option<usize> {
+    if json_class(value) & DOLLAR == 0 {
+        None
+    } else {
+        value.find("${filename}")
+    }
+}
+
 fn push_condition(json: &mut String, around: [&str; 3], field: &str, value: &str) {
     json.push_str(around[0]);
     push_json(json, field);
@@ -217,19 +217,9 @@ pub(crate) struct FormPrefix {
 impl FormPrefix {
     pub(crate) fn new(scope: &Scope, credential: &str, token: Option<&Secret>, date: &str) -> Self {
         let mut json = format!("{{\"conditions\":[{{\"x-amz-algorithm\":\"{ALGORITHM}\"}}");
-        push_condition(
-            &mut json,
-            [",{\"", "\":\"", "\"}"],
-            "x-amz-credential",
-            credential,
-        );
+        push_condition(&mut json, EQUALS, "x-amz-credential", credential);
         if let Some(token) = token {
-            push_condition(
-                &mut json,
-                [",{\"", "\":\"", "\"}"],
-                "x-amz-security-token",
-                token.expose(),
-            );
+            push_condition(&mut json, EQUALS, "x-amz-security-token", token.expose());
         }
         json.push_str(",{\"x-amz-date\":\"");
         json.push_str(date);

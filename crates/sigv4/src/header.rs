@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::bucket::Bucket;
-use crate::canonical::{Headers, check_method, push_parameter};
+use crate::canonical::{Headers, Target, check_method, push_parameter};
 use crate::chunk::ChunkSigner;
 use crate::error::SignError;
 use crate::payload::Payload;
@@ -89,13 +89,11 @@ impl Signer {
             url.push(if index == 0 { '?' } else { '&' });
             push_parameter(&mut url, name.as_bytes(), value.as_bytes());
         }
-        let canonical_query = url.get(query..).unwrap_or_default();
-        let hash = headers.hash_request(
-            request.method,
-            &url[path..query - 1],
-            canonical_query,
-            &payload,
-        );
+        let target = Target {
+            path: path..query - 1,
+            query: query.min(url.len())..url.len(),
+        };
+        let hash = headers.hash_request(&mut url, request.method, &target, &payload);
         let signature = day.scope.sign_request(stamp, &hash);
 
         let mut authorization = format!("{ALGORITHM} Credential={},SignedHeaders=", day.credential);

@@ -1,4 +1,6 @@
 //! AWS Signature Version 4 for S3: presigned URLs, POST policies, header and chunk signatures, and their verification.
+//!
+#![doc = include_str!("../README.md")]
 
 mod bucket;
 mod canonical;

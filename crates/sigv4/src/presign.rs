@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::bucket::Bucket;
 use crate::canonical::{
-    Headers, check_method, compare_encoded, compare_parameters, push_parameter,
+    Headers, Target, check_method, compare_encoded, compare_parameters, push_parameter,
 };
 use crate::encode::push_number;
 use crate::error::SignError;
@@ -86,12 +86,11 @@ impl Signer {
                     day,
                 },
             );
-            let hash = headers.hash_request(
-                request.method,
-                &out[path..query - 1],
-                &out[query..],
-                headers.payload(),
-            );
+            let target = Target {
+                path: path..query - 1,
+                query: query..out.len(),
+            };
+            let hash = headers.hash_request(out, request.method, &target, headers.payload());
             push_signature(out, &day.scope.sign_request(stamp, &hash));
         })
     }

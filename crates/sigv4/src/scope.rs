@@ -74,7 +74,7 @@ impl Scope {
         let mut message = self.key.start();
         message.update(algorithm.as_bytes());
         message.update(b"\n");
-        message.update(stamp.as_str().as_bytes());
+        message.update(stamp.as_bytes());
         message.update(b"\n");
         message.update(self.text.as_bytes());
         for line in lines {

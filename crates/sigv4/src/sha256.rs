@@ -72,12 +72,16 @@ impl Sha256 {
         let blocks = if self.filled < 56 { 1 } else { 2 };
         tail[blocks - 1][56..].copy_from_slice(&(self.length * 8).to_be_bytes());
         compress256(&mut self.state, &tail[..blocks]);
-        let mut digest = [0; 32];
-        for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(self.state) {
-            *bytes = word.to_be_bytes();
-        }
-        digest
+        to_bytes(self.state)
     }
+}
+
+fn to_bytes(state: [u32; 8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
+    }
+    digest
 }
 
 /// An HMAC key as the two states that every message starts and ends with (RFC 2104). Wiped when dropped.
@@ -121,9 +125,13 @@ impl MacKey {
     }
 
     pub(crate) fn finish(&self, message: Sha256) -> [u8; 32] {
-        let mut outer = Sha256::resume(self.outer, 64);
-        outer.update(&message.finish());
-        outer.finish()
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&message.finish());
+        block[32] = 0x80;
+        block[56..].copy_from_slice(&(96_u64 * 8).to_be_bytes());
+        let mut state = self.outer;
+        compress256(&mut state, &[block]);
+        to_bytes(state)
     }
 
     pub(crate) fn mac(&self, message: &[u8]) -> [u8; 32] {

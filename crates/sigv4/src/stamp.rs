@@ -80,6 +80,10 @@ impl Stamp {
         text(&self.text)
     }
 
+    pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
+        &self.text
+    }
+
     /// The date, `20130524`.
     pub(crate) fn date(&self) -> &str {
         text(&self.text[..8])

@@ -1,5 +1,11 @@
 //! AWS's published examples, as the documentation gives them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::duration_suboptimal_units,
+    reason = "tests, with times as AWS counts them"
+)]
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use loadlock_sigv4::{

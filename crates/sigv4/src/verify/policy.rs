@@ -125,16 +125,22 @@ impl Policy {
     /// # Errors
     /// [`Refusal::PolicyCondition`], [`Refusal::ExtraField`], or [`Refusal::Duplicate`] for a field given twice.
     pub fn check(&self, bucket: &str, fields: &[(&str, &str)]) -> Result<(), Refusal> {
-        let mut values = BTreeMap::from([("bucket".to_owned(), bucket)]);
+        let mut values = BTreeMap::new();
         for (name, value) in fields {
-            let before = values.insert(name.to_ascii_lowercase(), value);
-            if before.is_some_and(|before| before != *value || !name.eq_ignore_ascii_case("bucket"))
-            {
+            if values.insert(name.to_ascii_lowercase(), *value).is_some() {
                 return Err(Refusal::Duplicate {
                     place: Place::Form,
                     name: (*name).to_owned(),
                 });
             }
+        }
+        let named = values.insert("bucket".to_owned(), bucket);
+        if named.is_some_and(|named| named != bucket) {
+            let here = Matching {
+                field: "bucket".to_owned(),
+                test: Test::Equals(bucket.to_owned()),
+            };
+            return Err(Refusal::PolicyCondition(here.to_string()));
         }
         if let Some(failed) = self
             .conditions
