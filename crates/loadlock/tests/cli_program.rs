@@ -7,6 +7,8 @@ mod answers;
 mod demo;
 #[path = "cli_program/help.rs"]
 mod help;
+#[path = "cli_program/kill.rs"]
+mod kill;
 #[path = "cli_program/media.rs"]
 mod media;
 #[path = "cli_program/program.rs"]

@@ -63,6 +63,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = App::open(config, clock.into(), ids)
         .await
         .context("cannot open the records")?;
+    // The directory is locked, so nobody else is at work on it: a lease is a killed process's.
+    app.records.free_leases().await?;
     let demo = demo::router(demo::Settings {
         database: place.path().join("demo.db"),
         api: api.clone(),

@@ -113,6 +113,14 @@ impl Records {
         .transpose()
     }
 
+    /// Frees what workers held that are known to be dead: for a process that has these records to itself, at its start.
+    pub async fn free_leases(&self) -> Result<(), Error> {
+        let freed =
+            sqlx::query("UPDATE uploads SET lease_until = NULL WHERE lease_until IS NOT NULL");
+        freed.execute(&self.write).await.map_err(failed)?;
+        Ok(())
+    }
+
     /// Takes uploads with something due for a worker until `until`.
     pub async fn lease_due(
         &self,

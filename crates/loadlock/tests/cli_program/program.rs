@@ -42,8 +42,13 @@ pub(crate) struct Dev {
 impl Dev {
     /// Starts on any free ports, and waits until it is ready.
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_on(data, "0", "0")
+    }
+
+    fn start_on(data: &Path, port: &str, s3_port: &str) -> Self {
         let mut child = loadlock()
-            .args(["dev", "--json", "--port", "0", "--s3-port", "0", "--data"])
+            .args(["dev", "--json", "--port", port, "--s3-port", s3_port])
+            .arg("--data")
             .arg(data)
             .stdout(Stdio::piped())
             .spawn()
@@ -62,6 +67,15 @@ impl Dev {
 
     pub(crate) fn said(&self, name: &str) -> &str {
         self.ready[name].as_str().unwrap()
+    }
+
+    /// Sends SIGKILL, and starts it anew where it was.
+    pub(crate) fn kill_and_start_again(mut self) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let port = |name| self.said(name).rsplit_once(':').unwrap().1.to_owned();
+        let data = Path::new(self.said("data"));
+        Self::start_on(data, &port("api"), &port("s3"))
     }
 
     /// Sends SIGTERM; what it still printed, and how it ended.
