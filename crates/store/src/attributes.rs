@@ -11,7 +11,9 @@ const MAX_USER_METADATA: usize = 2048;
 
 /// Headers that would change what is stored in a way that this store does not know. Ignoring them would be a lie.
 const UNKNOWN: &[&str] = &[
+    "x-amz-bucket-object-lock-",
     "x-amz-bypass-governance-retention",
+    "x-amz-if-match-",
     "x-amz-object-lock-",
     "x-amz-server-side-encryption",
     "x-amz-copy-source-server-side-encryption",

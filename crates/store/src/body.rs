@@ -10,17 +10,23 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use loadlock_sigv4::{ChunkSigner, Payload};
 use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
 use self::chunked::{Decoder, Step};
 use crate::error::{Code, S3Error, S3Result};
 use crate::form::{FormDecoder, Piece};
 use crate::request::Attributes;
 
+/// The slowest that a body may come, on average over the time that the store waits for it.
+const BYTES_PER_SECOND: u64 = 1024;
+
 /// The raw bytes of a request as they come from the connection.
 #[derive(Debug)]
 pub(crate) struct Source {
     incoming: Incoming,
     idle: Duration,
+    received: u64,
+    waited: Duration,
     touched: bool,
 }
 
@@ -30,6 +36,8 @@ impl Source {
         Self {
             incoming,
             idle,
+            received: 0,
+            waited: Duration::ZERO,
             touched: false,
         }
     }
@@ -37,13 +45,20 @@ impl Source {
     async fn next(&mut self) -> S3Result<Option<Bytes>> {
         self.touched = true;
         loop {
-            let frame = tokio::time::timeout(self.idle, self.incoming.frame());
-            match frame.await.map_err(|_| Code::RequestTimeout)? {
+            let earned = self.idle + Duration::from_secs(self.received / BYTES_PER_SECOND);
+            let patience = earned.saturating_sub(self.waited).min(self.idle);
+            let since = Instant::now();
+            let frame = tokio::time::timeout(patience, self.incoming.frame()).await;
+            self.waited += since.elapsed();
+            match frame.map_err(|_| Code::RequestTimeout)? {
                 None => return Ok(None),
                 Some(Err(_)) => return Err(Code::IncompleteBody.into()),
                 // HTTP's own trailers mean nothing in S3.
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                    Ok(data) if !data.is_empty() => {
+                        self.received += data.len() as u64;
+                        return Ok(Some(data));
+                    }
                     _ => {}
                 },
             }
@@ -64,11 +79,10 @@ impl Source {
     /// the answer that is on its way.
     pub(crate) async fn drain(mut self, limit: Drain) {
         self.idle = limit.idle;
-        let mut bytes = 0;
+        let end = self.received + limit.bytes;
         let read = async {
-            while let Ok(Some(data)) = self.next().await {
-                bytes += data.len() as u64;
-                if bytes > limit.bytes {
+            while let Ok(Some(_)) = self.next().await {
+                if self.received > end {
                     break;
                 }
             }

@@ -44,7 +44,6 @@ fn write_cors_rule(xml: &mut Xml, rule: &CorsRule) {
 
 /// A bucket's CORS rules, if it has some.
 pub(crate) async fn cors(disk: &Disk, bucket: &BucketName) -> Result<Option<Cors>, DiskError> {
-    disk.head_bucket(bucket).await?;
     let Some(document) = disk.bucket_config(bucket, ConfigKind::Cors).await? else {
         return Ok(None);
     };

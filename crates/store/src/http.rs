@@ -49,7 +49,9 @@ impl Store {
         let (stop, stopped) = watch::channel(());
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut tasks = JoinSet::new();
-        let housekeeping = tokio::spawn(self.clone().keep_house());
+        // Ends with this function, also when that is dropped.
+        let mut housekeeping = JoinSet::new();
+        housekeeping.spawn(self.clone().keep_house());
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
@@ -67,7 +69,7 @@ impl Store {
                 },
             }
         }
-        housekeeping.abort();
+        drop(housekeeping);
         drop((listener, stop));
         let ended = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, ended).await.is_err() {

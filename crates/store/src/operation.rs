@@ -264,6 +264,10 @@ mod tests {
                 "{method} {uri}"
             );
         }
+    }
+
+    #[test]
+    fn copies_and_forms_are_told_by_their_headers() {
         let source = Some(("x-amz-copy-source", "/a/b"));
         assert_eq!(
             operation("PUT", "/bkt/k", source).unwrap(),

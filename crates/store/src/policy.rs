@@ -155,6 +155,8 @@ mod tests {
              "Condition": {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}}}
         ]}"#;
 
+    type Facts = &'static [(&'static str, &'static str)];
+
     fn check(policy: &Policy, action: &str, resource: &str, facts: &[(&str, &str)]) -> bool {
         let mut context = Context::default();
         for (key, value) in facts {
@@ -211,7 +213,7 @@ mod tests {
 
     #[test]
     fn conditions_follow_iam() {
-        let table: [(&str, &[(&str, &str)], bool); 15] = [
+        let table: [(&str, Facts, bool); 15] = [
             (
                 r#"{"StringEquals":{"s3:prefix":["a","b"]}}"#,
                 &[("s3:prefix", "b")],

@@ -149,21 +149,22 @@ impl Store {
             self.0.next_request.fetch_add(1, Ordering::Relaxed)
         );
         let (method, resource) = (head.method.clone(), head.uri.path().to_owned());
-        let origin = Origin::of(&head, self.0.domain.as_deref());
+        let page = Page::of(&head, self.0.domain.as_deref());
         let mut operation = None;
         let result = self.carry_out(head, source, &mut operation).await;
         let code = result.as_ref().err().map(|error| error.code.name());
         let mut reply = result.unwrap_or_else(|error| reply::error(&error, &resource, &id));
         if method == Method::HEAD && code.is_some() {
-            // Keeping the length would promise bytes that HEAD does not send.
             *reply.body_mut() = reply::empty(StatusCode::OK).into_body();
         }
         reply::set_named(reply.headers_mut(), "x-amz-request-id", &id);
-        if let Some((origin, bucket)) = origin {
-            self.let_pages_read(&origin, &bucket, &mut reply).await;
+        if let Some(page) = page.as_ref().filter(|_| method != Method::OPTIONS) {
+            self.let_page_read(page, &mut reply).await;
         }
         let operation = operation.map_or("-", Operation::name);
-        tracing::debug!(request = id, %method, operation, status = reply.status().as_u16(), code, elapsed = ?started.elapsed(), "answered");
+        let bucket = page.as_ref().map_or("-", |page| page.bucket.as_str());
+        let (status, elapsed) = (reply.status().as_u16(), started.elapsed());
+        tracing::debug!(request = id, %method, operation, bucket, status, code, ?elapsed, "answered");
         reply
     }
 
@@ -220,21 +221,14 @@ impl Store {
     }
 
     /// Adds CORS headers, to errors too: without them a page cannot read why it was refused.
-    async fn let_pages_read(&self, origin: &Origin, bucket: &BucketName, reply: &mut Reply) {
-        if origin.method == Method::OPTIONS {
-            return;
-        }
+    async fn let_page_read(&self, page: &Page, reply: &mut Reply) {
         let mut cors = Cors::default();
-        if origin.headers.contains_key(header::ORIGIN) {
-            cors = config::cors(&self.0.disk, bucket)
-                .await
-                .ok()
-                .flatten()
-                .unwrap_or_default();
+        if page.origin.is_some() {
+            let rules = config::cors(&self.0.disk, &page.bucket).await;
+            cors = rules.ok().flatten().unwrap_or_default();
         }
-        reply
-            .headers_mut()
-            .extend(cors.answer(origin.method.as_str(), &origin.headers));
+        let headers = cors.answer(page.method.as_str(), page.origin.as_deref());
+        reply.headers_mut().extend(headers);
     }
 
     /// How many seconds of real time lie between two looks at the lifecycle rules.
@@ -242,25 +236,19 @@ impl Store {
 }
 
 /// What of a request decides on its CORS headers.
-struct Origin {
+struct Page {
     method: Method,
-    headers: http::HeaderMap,
+    origin: Option<String>,
+    bucket: BucketName,
 }
 
-impl Origin {
-    fn of(head: &Parts, domain: Option<&str>) -> Option<(Self, BucketName)> {
-        let bucket = Target::bucket_of(head, domain)?;
-        let origin = head.headers.get(header::ORIGIN).cloned();
-        let headers = origin
-            .into_iter()
-            .map(|value| (header::ORIGIN, value))
-            .collect();
-        Some((
-            Self {
-                method: head.method.clone(),
-                headers,
-            },
-            bucket,
-        ))
+impl Page {
+    fn of(head: &Parts, domain: Option<&str>) -> Option<Self> {
+        let origin = head.headers.get(header::ORIGIN);
+        Some(Self {
+            method: head.method.clone(),
+            origin: origin.and_then(|origin| Some(origin.to_str().ok()?.to_owned())),
+            bucket: Target::bucket_of(head, domain)?,
+        })
     }
 }

@@ -16,6 +16,7 @@ const MAX_BATCH: usize = 1000;
 
 pub(super) async fn one(call: Call<'_>) -> S3Result<Reply> {
     let (bucket, key) = call.object()?;
+    call.request.attributes.refuse_unsupported()?;
     let etag = call
         .request
         .attributes

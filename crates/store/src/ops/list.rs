@@ -169,7 +169,8 @@ pub(super) async fn uploads(call: Call<'_>) -> S3Result<Reply> {
         after: key_marker.map(|key| (key.to_owned(), id_marker.map(UploadId::new))),
         max,
     };
-    let page = call.disk.list_uploads(bucket, list).await?;
+    let mut page = call.disk.list_uploads(bucket, list).await?;
+    page.truncated &= !page.uploads.is_empty();
     let document = Xml::document("ListMultipartUploadsResult", |xml| {
         xml.text("Bucket", bucket.as_str());
         encoding.text(xml, "KeyMarker", key_marker.unwrap_or_default());

@@ -44,6 +44,30 @@ async fn a_body_that_stops_coming_is_given_up_and_not_stored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_is_given_up_before_its_sender_is() {
+    let world = World::new().await;
+    let url = world.presign("PUT", "a", MINUTE);
+    let mut stream = world.connect().await;
+    stream
+        .write_all(&world.head("PUT", &url, &[], 10_000))
+        .await
+        .unwrap();
+    let (mut reader, mut writer) = stream.split();
+    let mut first = [0; 12];
+    let trickle = async {
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+    };
+    tokio::select! {
+        () = trickle => panic!("the store closed without an answer"),
+        read = reader.read_exact(&mut first) => assert_eq!(read.unwrap(), 12),
+        () = tokio::time::sleep(5 * MINUTE) => panic!("the store still waits"),
+    }
+    assert_eq!(&first, b"HTTP/1.1 400");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_that_takes_nothing_loses_its_connection() {
     let world = World::new().await;
     let size = 64 << 20;

@@ -1,5 +1,8 @@
 //! The store over HTTP, in process, on a clock that moves by hand: what depends on time and on slow clients.
 
+#[cfg(test)]
 mod connections;
+#[cfg(test)]
 mod time;
+#[cfg(test)]
 mod world;

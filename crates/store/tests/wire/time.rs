@@ -52,11 +52,10 @@ async fn a_form_lives_until_its_policy_expires_however_long_ago_it_was_signed() 
         .signer
         .post_form(&mut buffer, world.now(), &policy)
         .unwrap();
-    let mut body = String::new();
-    for (name, value) in form.fields() {
-        body +=
-            &format!("--B\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    }
+    let fields = form.fields().map(|(name, value)| {
+        format!("--B\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    });
+    let mut body: String = fields.collect();
     body += "--B\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\nhello\r\n--B--\r\n";
     let headers = [(
         "content-type".to_owned(),

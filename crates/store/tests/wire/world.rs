@@ -50,7 +50,7 @@ impl World {
     /// One bucket, `staging`, and one identity that may do everything. It is noon on 1 July 2026.
     pub(crate) async fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let clock = Clock::manual(UNIX_EPOCH + Duration::from_secs(1_782_907_200));
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(495_252));
         let credentials = Credentials::new("AKADMIN", "hush-hush");
         let identity = Identity {
             name: "admin".to_owned(),
@@ -168,14 +168,18 @@ impl World {
         headers: &[(String, String)],
         length: usize,
     ) -> Vec<u8> {
-        let mut head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {length}\r\n",
-            self.address
+        let mut lines = vec![
+            format!("{method} {path} HTTP/1.1"),
+            format!("host: {}", self.address),
+            "connection: close".to_owned(),
+            format!("content-length: {length}"),
+        ];
+        lines.extend(
+            headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}")),
         );
-        for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        (head + "\r\n").into_bytes()
+        (lines.join("\r\n") + "\r\n\r\n").into_bytes()
     }
 
     pub(crate) fn stop(&mut self) {
