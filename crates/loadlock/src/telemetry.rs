@@ -1,5 +1,5 @@
 //! Log lines on standard error; `LOADLOCK_LOG` says which (`info`, `loadlock=debug,warn` …).
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
@@ -12,6 +12,7 @@ pub fn start() {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .try_init();
 }

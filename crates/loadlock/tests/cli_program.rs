@@ -7,6 +7,8 @@ mod answers;
 mod demo;
 #[path = "cli_program/help.rs"]
 mod help;
+#[path = "cli_program/identities.rs"]
+mod identities;
 #[path = "cli_program/kill.rs"]
 mod kill;
 #[path = "cli_program/media.rs"]
@@ -17,3 +19,5 @@ mod program;
 mod put;
 #[path = "cli_program/schema.rs"]
 mod schema;
+#[path = "cli_program/store.rs"]
+mod store;

@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn only_pages_of_this_machine_are_let_in() {
         let check = |origin: &str, expected: bool| {
-            assert_eq!(is_loopback_origin(origin), expected, "{origin}")
+            assert_eq!(is_loopback_origin(origin), expected, "{origin}");
         };
         check("http://localhost", true);
         check("http://localhost:5173", true);

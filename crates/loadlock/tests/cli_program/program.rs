@@ -31,7 +31,7 @@ pub(crate) fn stderr(output: &Output) -> &str {
     str::from_utf8(&output.stderr).unwrap()
 }
 
-/// A running `loadlock dev`; it dies with this.
+/// A running `loadlock` that says in one line that it is ready; it dies with this.
 pub(crate) struct Dev {
     child: Child,
     output: BufReader<ChildStdout>,
@@ -40,16 +40,21 @@ pub(crate) struct Dev {
 }
 
 impl Dev {
-    /// Starts on any free ports, and waits until it is ready.
+    /// `loadlock dev` on any free ports, once it is ready.
     pub(crate) fn start(data: &Path) -> Self {
         Self::start_on(data, "0", "0")
     }
 
     fn start_on(data: &Path, port: &str, s3_port: &str) -> Self {
+        let data = data.to_str().unwrap();
+        Self::run(&["dev", "--port", port, "--s3-port", s3_port, "--data", data])
+    }
+
+    /// A command that stays, once it is ready.
+    pub(crate) fn run(arguments: &[&str]) -> Self {
         let mut child = loadlock()
-            .args(["dev", "--json", "--port", port, "--s3-port", s3_port])
-            .arg("--data")
-            .arg(data)
+            .args(arguments)
+            .arg("--json")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -69,13 +74,20 @@ impl Dev {
         self.ready[name].as_str().unwrap()
     }
 
+    /// The port of one of the addresses it said.
+    pub(crate) fn port(&self, name: &str) -> &str {
+        self.said(name).rsplit(':').next().unwrap()
+    }
+
     /// Sends SIGKILL, and starts it anew where it was.
     pub(crate) fn kill_and_start_again(mut self) -> Self {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let port = |name| self.said(name).rsplit_once(':').unwrap().1.to_owned();
-        let data = Path::new(self.said("data"));
-        Self::start_on(data, &port("api"), &port("s3"))
+        Self::start_on(
+            Path::new(self.said("data")),
+            self.port("api"),
+            self.port("s3"),
+        )
     }
 
     /// Sends SIGTERM; what it still printed, and how it ended.
@@ -95,18 +107,25 @@ impl Dev {
 
     /// `loadlock put` against it.
     pub(crate) fn put(&self, arguments: &[&str]) -> Output {
-        let put = [
+        self.put_command().args(arguments).output().unwrap()
+    }
+
+    /// The same, to be started.
+    pub(crate) fn put_command(&self) -> Command {
+        let mut command = loadlock();
+        command.args([
             "put",
             "--api",
             self.said("api"),
             "--token",
             self.said("token"),
-        ];
-        run(&[put.as_slice(), arguments].concat())
+        ]);
+        command
     }
 }
 
 impl Drop for Dev {
+    /// SIGKILL: nothing is put in order.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

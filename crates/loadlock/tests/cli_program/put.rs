@@ -1,6 +1,12 @@
 //! `loadlock dev` and `loadlock put`, the built program, end to end.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -253,7 +259,7 @@ async fn a_busy_port_and_a_taken_directory_are_said() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let dev = Dev::start(&data);
-    let port = dev.said("api").rsplit(':').next().unwrap();
+    let port = dev.port("api");
     let other = dir.path().join("other");
     let output = run(&[
         "dev",
@@ -284,6 +290,86 @@ async fn a_busy_port_and_a_taken_directory_are_said() {
     assert_eq!(output.status.code(), Some(1));
     assert!(
         stderr(&output).contains("another loadlock is using"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// How many bytes the store has got of what is being sent.
+fn held(data: &Path) -> u64 {
+    let mut folders = vec![data.join("store")];
+    let mut bytes = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            match entry.metadata() {
+                Ok(facts) if facts.is_dir() => folders.push(entry.path()),
+                Ok(facts) => bytes += facts.len(),
+                Err(_) => {}
+            }
+        }
+    }
+    bytes
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_killed_and_comes_back_gets_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let video = media::write(dir.path(), "clip.mp4", MP4, 200 * MIB);
+    let dev = Dev::start(&data);
+    let putting = dev
+        .put_command()
+        .args(["--json", text(&video)])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until(|| held(&data) > 40 * MIB).await;
+    let dev = dev.kill_and_start_again();
+    let output = putting.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let id = json_lines(stdout(&output))[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let shown = get(&dev, &format!("{}/f/{id}", dev.said("api")))
+        .await
+        .bytes()
+        .await
+        .unwrap();
+    assert!(shown == fs::read(video).unwrap());
+}
+
+#[tokio::test]
+async fn interrupted_it_gives_the_upload_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let video = media::write(dir.path(), "clip.mp4", MP4, 200 * MIB);
+    let dev = Dev::start(&data);
+    let putting = dev
+        .put_command()
+        .arg(text(&video))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until(|| held(&data) > 16 * MIB).await;
+    let pid = putting.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = putting.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(
+        stderr(&output).ends_with("clip.mp4: interrupted; the upload is given up\n"),
         "{}",
         stderr(&output)
     );

@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_type_is_told_by_bytes_before_names() {
         let check = |name: &str, head: &[u8], expected: &str| {
-            assert_eq!(content_type(name, head), expected)
+            assert_eq!(content_type(name, head), expected);
         };
         check("photo.png", b"\xFF\xD8\xFF\xE0\0\x10JFIF", "image/jpeg");
         check("clip.mp4", b"", "video/mp4");
