@@ -175,18 +175,7 @@ fn report(title: &str, contenders: &mut [Contender<'_>]) {
     }
 }
 
-fn main() {
-    #[cfg(target_arch = "x86_64")]
-    println!(
-        "sha extensions: {}, x86_64",
-        if std::is_x86_feature_detected!("sha") {
-            "yes"
-        } else {
-            "no"
-        }
-    );
-    let signer = Signer::new(Credentials::new(ACCESS_KEY, SECRET), REGION);
-    let bucket = Bucket::new(ENDPOINT, BUCKET, Style::VirtualHost).unwrap();
+fn presign_puts(signer: &Signer, bucket: &Bucket) {
     let size = SIZE.to_string();
     let headers = [
         ("content-type", TYPE),
@@ -195,7 +184,7 @@ fn main() {
     ];
     let put = Presign {
         headers: &headers,
-        ..Presign::new("PUT", &bucket, KEY, EXPIRES)
+        ..Presign::new("PUT", bucket, KEY, EXPIRES)
     };
     let mut url = String::new();
     let ours = || {
@@ -214,7 +203,9 @@ fn main() {
             Contender::new("aws-sdk-s3", with_aws_sdk()),
         ],
     );
+}
 
+fn sign_forms(signer: &Signer, bucket: &Bucket) {
     let size = Condition::Size {
         min: SIZE,
         max: SIZE,
@@ -234,7 +225,7 @@ fn main() {
     let [first, second] = &mut buffers;
     let form = |buffer: &mut FormBuffer, conditions: &[Condition<'_>]| {
         let policy = PostPolicy {
-            bucket: &bucket,
+            bucket,
             conditions,
             expires: EXPIRES,
         };
@@ -248,9 +239,27 @@ fn main() {
         "A POST policy",
         &mut [
             Contender::new("key, Content-Type, content-length-range", || {
-                form(first, &exact)
+                form(first, &exact);
             }),
-            Contender::new("and one metadata field", || form(second, &with_metadata)),
+            Contender::new("and one metadata field", || {
+                form(second, &with_metadata);
+            }),
         ],
     );
+}
+
+fn main() {
+    #[cfg(target_arch = "x86_64")]
+    println!(
+        "sha extensions: {}, x86_64",
+        if std::is_x86_feature_detected!("sha") {
+            "yes"
+        } else {
+            "no"
+        }
+    );
+    let signer = Signer::new(Credentials::new(ACCESS_KEY, SECRET), REGION);
+    let bucket = Bucket::new(ENDPOINT, BUCKET, Style::VirtualHost).unwrap();
+    presign_puts(&signer, &bucket);
+    sign_forms(&signer, &bucket);
 }

@@ -65,12 +65,10 @@ impl Case {
             utf8_percent_encode(&self.key, PATH)
         );
         for (index, (name, value)) in self.query.iter().enumerate() {
-            let mark = if index == 0 { '?' } else { '&' };
-            let (name, value) = (
-                utf8_percent_encode(name, QUERY),
-                utf8_percent_encode(value, QUERY),
-            );
-            url.push_str(&format!("{mark}{name}={value}"));
+            url.push(if index == 0 { '?' } else { '&' });
+            url.extend(utf8_percent_encode(name, QUERY));
+            url.push('=');
+            url.extend(utf8_percent_encode(value, QUERY));
         }
         url
     }
