@@ -156,6 +156,10 @@ fn checksums(head: &HeadObjectOutput) -> BTreeMap<&'static str, String> {
     .collect()
 }
 
+/// What browsers say by themselves, and a store keeps, when a PUT carries `if-none-match`: the first by the Fetch
+/// standard ("HTTP-network-or-cache fetch"), the second Chromium. The copy to the final bucket replaces it.
+const ADDED_BY_BROWSERS: [&str; 2] = ["no-cache", "max-age=0"];
+
 fn strays(head: &HeadObjectOutput) -> Vec<String> {
     let standard = head
         .storage_class()
@@ -164,7 +168,11 @@ fn strays(head: &HeadObjectOutput) -> Vec<String> {
         ("content-encoding", head.content_encoding().is_some()),
         ("content-disposition", head.content_disposition().is_some()),
         ("content-language", head.content_language().is_some()),
-        ("cache-control", head.cache_control().is_some()),
+        (
+            "cache-control",
+            head.cache_control()
+                .is_some_and(|value| !ADDED_BY_BROWSERS.contains(&value)),
+        ),
         ("expires", head.expires_string().is_some()),
         (
             "x-amz-website-redirect-location",

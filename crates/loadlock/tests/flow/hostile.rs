@@ -229,6 +229,26 @@ async fn headers_that_no_grant_gave_are_rejected() {
 }
 
 #[tokio::test]
+async fn what_a_browser_adds_to_a_put_by_itself_is_no_breach_and_is_not_kept() {
+    let world = World::new().await;
+    for added in ["no-cache", "max-age=0"] {
+        let begun = world.begin(png()).await;
+        let (url, mut headers) = put(&begun.grant);
+        headers.push(("cache-control".to_owned(), added.to_owned()));
+        assert_eq!(world.put(url, &headers, PNG.to_vec()).await.status(), 200);
+        let progress = world.complete(begun.upload.id).await.unwrap();
+        let file = progress.file.unwrap();
+        let shown = flow::file(&world.app, &me(), file.id).await.unwrap();
+        let answer = world.fetch(shown.display.url.expose()).await;
+        assert_eq!(
+            answer.headers()["cache-control"],
+            "public, max-age=31536000, immutable"
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn content_that_is_not_what_it_says_is_rejected() {
     let world = World::new().await;
     let page = b"<!doctype html><script>alert(1)</script>";
