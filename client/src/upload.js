@@ -194,6 +194,7 @@ export class Upload {
       this.#become('waiting');
       const leave = await this.#with.queue.take(signal);
       const record = await this.#carry(signal).finally(leave);
+      signal.throwIfAborted();
       this.#record = record;
       this.#become(record.state === 'stored' ? 'stored' : 'ready');
       this.#outcome.resolve(record);
@@ -257,6 +258,7 @@ export class Upload {
   async #deliver(begun, resumed, signal) {
     for (let sendings = 1; ; sendings++) {
       if (!this.#arrived) await this.#send(begun, resumed || sendings > 1, signal);
+      signal.throwIfAborted();
       this.#arrived = true;
       this.#become('completing');
       try {

@@ -23,8 +23,8 @@ const entryTemplate = /** @type {HTMLTemplateElement} */ ($('entry'));
 
 /** Who uploads by which rules, once the session is there. @type {{client: Client, profile: Profile} | undefined} */
 let session;
-/** Whether to publish as soon as the uploads have finished. */
-let armed = false;
+/** To publish as soon as these have finished. @type {Upload[] | undefined} */
+let awaited;
 let publishing = false;
 
 const list = new UploadList({
@@ -111,24 +111,24 @@ function add(chosen) {
 
 /** Everything in the form that follows from the state of its files. */
 function showForm() {
-  const { uploads, underWay, failed, ready } = list;
-  if (armed && failed.length > 0)
-    disarm(`${counted(failed.length, 'file')} did not arrive. Retry or remove, then publish.`);
+  const { uploads, underWay, ready } = list;
+  const lost = awaited?.filter(({ state }) => state === 'failed').length ?? 0;
+  if (lost > 0) disarm(`${counted(lost, 'file')} did not make it. Look at the list, then publish.`);
   form.classList.toggle('filled', uploads.length > 0);
   publish.disabled = !session || publishing;
   publish.textContent = buttonWords(underWay.length);
-  publish.toggleAttribute('data-armed', armed);
-  $('plan').textContent = armed ? planWords(underWay) : '';
+  publish.toggleAttribute('data-armed', awaited !== undefined);
+  $('plan').textContent = awaited ? planWords(underWay) : '';
   $('summary').textContent = uploads.length > 1 ? `${ready.length} of ${uploads.length} ready` : '';
   showTitle(underWay);
   showFate();
-  if (armed && underWay.length === 0) send();
+  if (awaited && underWay.length === 0) send();
 }
 
 /** @param {number} underWay */
 function buttonWords(underWay) {
   if (publishing) return 'Publishing…';
-  if (armed) return 'Don’t publish yet';
+  if (awaited) return 'Don’t publish yet';
   return underWay > 0 ? 'Publish when uploads finish' : 'Publish';
 }
 
@@ -155,13 +155,13 @@ function showFate() {
 
 /** @param {string} [why] */
 function disarm(why = '') {
-  armed = false;
+  awaited = undefined;
   $('form-error').textContent = why;
 }
 
 function submit() {
   $('form-error').textContent = '';
-  if (armed) {
+  if (awaited) {
     disarm();
     announce('Not publishing yet.');
     showForm();
@@ -173,8 +173,8 @@ function submit() {
       `${counted(list.failed.length, 'file')} did not arrive. Retry or remove first.`;
     return;
   }
-  armed = true;
-  if (list.underWay.length > 0) announce('The entry will be published when its uploads finish.');
+  awaited = list.underWay;
+  if (awaited.length > 0) announce('The entry will be published when its uploads finish.');
   showForm();
 }
 
@@ -188,7 +188,7 @@ function checkTitle() {
 
 /** Sends the form, with the ids of its files: from here on they are the entry's. */
 async function send() {
-  armed = false;
+  awaited = undefined;
   publishing = true;
   showForm();
   const uploads = list.ready.map(({ id }) => id);
