@@ -20,7 +20,7 @@ use crate::{
 
 pub use cors::is_loopback_authority;
 
-use document::{refusing, signed_in};
+use document::{HOLDERS, OWNERS, SERVERS, refusing, signed_in};
 
 mod cors;
 mod document;
@@ -52,22 +52,20 @@ pub fn document() -> OpenApi {
     table().into_openapi()
 }
 
-/// Every route of the service, and how each may refuse.
+/// Every route of the service, who may use it, and how it may refuse.
+#[rustfmt::skip] // one line each, as a table
 fn table() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::opening())
-        .routes(signed_in(routes!(uploads::begin_upload), uploads::BEGIN))
-        .routes(signed_in(routes!(uploads::claim_uploads), uploads::CLAIM))
-        .routes(signed_in(routes!(uploads::look_at_upload), uploads::LOOK))
-        .routes(signed_in(routes!(uploads::abort_upload), uploads::ABORT))
-        .routes(signed_in(routes!(uploads::sign_parts), uploads::SIGN))
-        .routes(signed_in(
-            routes!(uploads::complete_upload),
-            uploads::COMPLETE,
-        ))
-        .routes(signed_in(routes!(files::list_files), files::LIST))
-        .routes(signed_in(routes!(files::sign_urls), files::URLS))
-        .routes(signed_in(routes!(files::show_file), files::ONE))
-        .routes(signed_in(routes!(files::delete_file), files::ONE))
+        .routes(signed_in(OWNERS, routes!(uploads::begin_upload), uploads::BEGIN))
+        .routes(signed_in(SERVERS, routes!(uploads::claim_uploads), uploads::CLAIM))
+        .routes(signed_in(HOLDERS, routes!(uploads::look_at_upload), uploads::LOOK))
+        .routes(signed_in(HOLDERS, routes!(uploads::sign_parts), uploads::SIGN))
+        .routes(signed_in(HOLDERS, routes!(uploads::complete_upload), uploads::COMPLETE))
+        .routes(signed_in(HOLDERS, routes!(uploads::abort_upload), uploads::ABORT))
+        .routes(signed_in(OWNERS, routes!(files::list_files), files::LIST))
+        .routes(signed_in(OWNERS, routes!(files::sign_urls), files::URLS))
+        .routes(signed_in(OWNERS, routes!(files::show_file), files::ONE))
+        .routes(signed_in(OWNERS, routes!(files::delete_file), files::ONE))
         .routes(refusing(routes!(files::open_file), files::OPEN))
         .routes(refusing(routes!(profiles::list_profiles), &[]))
         .routes(refusing(routes!(profiles::show_profile), profiles::ONE))

@@ -67,27 +67,28 @@ pub(super) fn opening() -> OpenApi {
     document
 }
 
+/// Who may use a route, by the names of their security schemes.
+pub(super) type Callers = &'static [&'static str];
+/// Users and application servers.
+pub(super) const OWNERS: Callers = &["user", "api_key"];
+/// Them, and who holds the upload's own token.
+pub(super) const HOLDERS: Callers = &["user", "api_key", "upload_token"];
+/// Application servers only.
+pub(super) const SERVERS: Callers = &["api_key"];
+
 /// A route for callers that say who they are, with what it may refuse.
 pub(super) fn signed_in(
+    callers: Callers,
     routes: UtoipaMethodRouter<App>,
     kinds: &[Kind],
 ) -> UtoipaMethodRouter<App> {
-    let kinds: Vec<Kind> = [&[Kind::Unauthenticated], kinds].concat();
+    let kinds = [&[Kind::Unauthenticated], kinds].concat();
     let mut routes = refusing(routes, &kinds);
     for operation in operations(&mut routes) {
-        let wide = ["user", "api_key"];
-        let narrow = ["sign", "complete", "abort", "look"]
-            .contains(&operation.operation_id.as_deref().unwrap_or_default());
-        let only_server = operation.operation_id.as_deref() == Some("claim");
-        let schemes = wide
-            .into_iter()
-            .filter(|scheme| !only_server || *scheme == "api_key");
-        let schemes = schemes.chain(narrow.then_some("upload_token"));
-        operation.security = Some(
-            schemes
-                .map(|scheme| SecurityRequirement::new(scheme, [""; 0]))
-                .collect(),
-        );
+        let schemes = callers
+            .iter()
+            .map(|scheme| SecurityRequirement::new(*scheme, [""; 0]));
+        operation.security = Some(schemes.collect());
     }
     routes
 }

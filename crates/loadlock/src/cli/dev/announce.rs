@@ -36,6 +36,10 @@ impl Announcement<'_> {
         let usual = Path::new(DEFAULT_DATA)
             .canonicalize()
             .is_ok_and(|usual| usual == self.data);
+        // As it was called, so that the line works where it is read.
+        let program = std::env::args()
+            .next()
+            .unwrap_or_else(|| "loadlock".to_owned());
         let option = if usual {
             String::new()
         } else {
@@ -51,7 +55,7 @@ impl Announcement<'_> {
             format!("  Data   {data}"),
             String::new(),
             "  Drop a photo on the page, or upload one from another terminal:".to_owned(),
-            format!("    loadlock put {option}photo.jpg"),
+            format!("    {program} put {option}photo.jpg"),
             String::new(),
             "  Ctrl-C stops it; everything stays where it is.".to_owned(),
         ]
