@@ -1,6 +1,10 @@
 //! `loadlock put`: uploads files as a client would, their bytes straight to the store.
 use std::{
-    collections::BTreeMap, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration,
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::{Context as _, anyhow, bail};
@@ -76,54 +80,49 @@ struct Interrupted;
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let service = connect(&args)?;
-    let mut failed = false;
+    let mut code = ExitCode::SUCCESS;
     for path in &args.files {
-        let outcome = send(&service, &args, path.clone()).await;
-        match &outcome {
-            Ok(done) if args.json => say(&done.json().to_string())?,
-            Ok(done) => say(&done.text())?,
+        match send(&service, &args, path.clone()).await {
+            Ok(done) => say(&if args.json {
+                done.json().to_string()
+            } else {
+                done.text()
+            })?,
             Err(error) => {
-                failed = true;
-                let named = anyhow!("{}: {error:#}", path.display());
-                super::complain(&named);
+                super::complain(&anyhow!("{}: {error:#}", path.display()));
                 if args.json {
-                    let code = error.downcast_ref::<Refusal>().map(|refusal| &refusal.code);
-                    let problem = json!({"code": code, "message": format!("{error:#}")});
-                    say(&json!({"path": path, "error": problem}).to_string())?;
+                    say(&failure(path, &error).to_string())?;
                 }
                 if error.is::<Interrupted>() {
                     return Ok(ExitCode::from(130));
                 }
+                code = ExitCode::FAILURE;
             }
         }
     }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(code)
 }
 
+fn failure(path: &Path, error: &anyhow::Error) -> serde_json::Value {
+    let code = error.downcast_ref::<Refusal>().map(|refusal| &refusal.code);
+    json!({"path": path, "error": {"code": code, "message": format!("{error:#}")}})
+}
+
+/// The service that was named, else that of the data directory. A directory's token is for its own service only.
 fn connect(args: &Args) -> anyhow::Result<Service> {
-    let session = if args.api.is_some() && args.token.is_some() {
-        None
-    } else {
-        Session::read(&args.data)?
-    };
-    let (api, token) = session.map(|session| (session.api, session.token)).unzip();
-    let missing = |what: &str| {
+    if let (Some(api), Some(token)) = (&args.api, &args.token) {
+        return Service::new(api, Sealed(token.clone()));
+    }
+    let session = Session::read(&args.data)?.with_context(|| {
         let data = args.data.display();
-        anyhow!(
-            "no {what} is known: start `loadlock dev` with its data in {data}, or give --api and --token"
-        )
+        format!("no service is known: start `loadlock dev` with its data in {data}, or give --api and --token")
+    })?;
+    let api = args.api.clone().unwrap_or_else(|| session.api.clone());
+    let token = match &args.token {
+        Some(token) => Sealed(token.clone()),
+        None if api.trim_end_matches('/') == session.api => session.token,
+        None => bail!("no token for {api} is known: give one with --token"),
     };
-    let api = args.api.clone().or(api).ok_or_else(|| missing("service"))?;
-    let token = args
-        .token
-        .clone()
-        .map(Sealed)
-        .or(token)
-        .ok_or_else(|| missing("token"))?;
     Service::new(&api, token)
 }
 

@@ -225,6 +225,11 @@ async fn whoever_has_no_service_or_no_right_is_told() {
             stderr(&output)
         );
     };
+    let elsewhere = "http://127.0.0.1:9";
+    check(
+        &["--data", text(&data), "--api", elsewhere],
+        "no token for http://127.0.0.1:9 is known",
+    );
     check(
         &["--data", "/nowhere"],
         "no service is known: start `loadlock dev`",

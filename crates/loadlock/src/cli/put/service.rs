@@ -23,7 +23,8 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(api: &str, token: Sealed) -> anyhow::Result<Self> {
-        let api: Url = api
+        // What ends in a slash keeps its path when another is joined to it.
+        let api: Url = format!("{}/", api.trim_end_matches('/'))
             .parse()
             .with_context(|| format!("`{api}` is no address"))?;
         let http = client(&api)?.timeout(PATIENCE).build()?;
