@@ -1,8 +1,11 @@
 //! End: abort and expire, and clearing away what is left in the store.
 
+use std::time::Duration;
+
 use crate::{
     app::App,
     auth::Caller,
+    clock::after,
     error::{Error, Kind},
     flow::{self, complete::step},
     upload::{Method, State, Upload, UploadId},
@@ -10,6 +13,8 @@ use crate::{
 
 /// How often an abort is tried again when the upload moves under its hands.
 const TRIES: usize = 5;
+/// The store's clock may be behind ours, and a grant holds through its last second.
+const MARGIN: Duration = Duration::from_mins(1);
 
 /// Gives an upload up; one that has ended already stays as it ended.
 pub async fn abort(app: &App, caller: &Caller, id: UploadId) -> Result<Upload, Error> {
@@ -57,9 +62,9 @@ pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
     let now = app.clock.now();
     // Deleted earlier, a URL with `if-none-match` would work once more. Parts need the server to become an object.
     let replayable = leased.method != Method::Multipart;
-    if replayable && now < leased.grant_expires_at {
-        let due = Some(leased.grant_expires_at);
-        return app.records.schedule(leased, due).await;
+    let dead_at = after(leased.grant_expires_at, MARGIN);
+    if replayable && now < dead_at {
+        return app.records.schedule(leased, Some(dead_at)).await;
     }
     app.bucket.delete_staged(&leased.staged_key()).await?;
     // What was still on its way when the grant expired has arrived by then.

@@ -192,12 +192,16 @@ fn detect(declared: &MediaType, bytes: &[u8]) -> Result<MediaType, Rejection> {
         // A container whose inner format only a full read would tell.
         Some("application/zip") if is_zip_based(declared.as_str()) => Ok(declared.clone()),
         Some(found) => Err(mismatch(found)),
-        None if infer::is_mime_supported(declared.as_str()) && !declared.is_active() => {
-            Err(mismatch("something else"))
-        }
+        None if has_magic(declared) => Err(mismatch("something else")),
         None if declared.kind() == "text" && bytes.contains(&0) => Err(mismatch("not text")),
         None => Ok(declared.clone()),
     }
+}
+
+/// Whether files of this type can be told by their first bytes.
+fn has_magic(declared: &MediaType) -> bool {
+    let is_generic = declared.as_str() == "application/octet-stream" || declared.is_active();
+    !is_generic && infer::is_mime_supported(declared.as_str())
 }
 
 fn magic(bytes: &[u8]) -> Option<&'static str> {

@@ -6,26 +6,22 @@ const MAX_BYTES: usize = 255;
 /// A name for display: the last path segment, without control and direction-changing characters, of bounded length.
 pub fn clean(raw: &str) -> String {
     let last = raw.rsplit(['/', '\\']).next().unwrap_or_default();
-    let mut name: String = last.chars().filter(|&c| !is_hidden(c)).collect();
-    while name.len() > MAX_BYTES {
-        shorten(&mut name);
-    }
-    let name = name.trim();
-    match name {
+    let name: String = last.chars().filter(|&c| !is_hidden(c)).collect();
+    match name.trim() {
         "" | "." | ".." => "unnamed".to_owned(),
-        name => name.to_owned(),
+        name => shortened(name),
     }
 }
 
-/// Takes one character away, before the extension if there is a short one.
-fn shorten(name: &mut String) {
-    let stem = match name.rfind('.') {
-        Some(dot) if dot > 0 && name.len() - dot <= 16 => dot,
-        _ => name.len(),
-    };
-    if let Some((at, _)) = name.char_indices().take_while(|(at, _)| *at < stem).last() {
-        name.remove(at);
+/// Cut before the extension, if there is a short one.
+fn shortened(name: &str) -> String {
+    let dot = name.rfind('.').filter(|dot| name.len() - dot <= 16);
+    let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
+    let mut end = stem.len().min(MAX_BYTES - extension.len());
+    while !stem.is_char_boundary(end) {
+        end -= 1;
     }
+    format!("{}{extension}", stem.get(..end).unwrap_or_default())
 }
 
 /// Control characters, line separators, and the marks that turn text around (`gpj.exe` shown as `exe.jpg`).

@@ -153,6 +153,7 @@ impl Upload {
         Ok(Self {
             claim: Some(claim),
             state,
+            attempt: self.attempt + 1,
             ..self
         })
     }
@@ -200,7 +201,7 @@ impl Upload {
                     inspected,
                     claim_by: Some(claim_by),
                 },
-                attempt: 0,
+                attempt: self.attempt + 1,
                 ..self
             }),
             _ => Err(self.state.refusal()),
@@ -240,6 +241,7 @@ impl Upload {
                     key,
                     deleted_at: Some(now),
                 },
+                attempt: self.attempt + 1,
                 ..self
             }),
             _ => Err(self.state.refusal()),
@@ -259,6 +261,8 @@ impl Upload {
         }
     }
 
+    /// Into a state of another name. Within one name a step counts the attempt up instead: name and attempt together tell
+    /// a late writer.
     fn into_state(self, state: State) -> Self {
         Self {
             state,
@@ -354,6 +358,8 @@ mod tests {
                 match step(at.clone(), n) {
                     Ok(next) => {
                         prop_assert!(!before.state.is_ended());
+                        let mark = |upload: &Upload| (upload.state.name(), upload.attempt);
+                        prop_assert_ne!(mark(&next), mark(&before), "a late writer would not be told");
                         let claims_stored = n == 3 && before.claim.is_none();
                         prop_assert!(rank(&next.state) > rank(&before.state) || claims_stored);
                         let is_stored = |upload: &Upload| matches!(upload.state, State::Stored { .. });

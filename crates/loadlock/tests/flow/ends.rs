@@ -48,6 +48,9 @@ async fn an_aborted_put_is_not_deleted_before_its_grant_expires() {
     assert_eq!(world.send(&begun.grant, PNG).await.status(), 412);
     world.clock.advance(Duration::from_mins(15));
     world.work().await;
+    assert_eq!(world.send(&begun.grant, PNG).await.status(), 412);
+    world.clock.advance(Duration::from_mins(1));
+    world.work().await;
     assert!(world.lies_in("staging").await.is_empty());
     assert_eq!(world.send(&begun.grant, PNG).await.status(), 403);
     world.end().await;

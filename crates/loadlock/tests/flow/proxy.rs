@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{Response, StatusCode},
+    http::{HeaderValue, Response, StatusCode, header},
 };
+use loadlock::clock::Clock;
 use reqwest::Client;
 use tokio::net::TcpListener;
 
@@ -64,10 +65,11 @@ struct Way {
     target: String,
     http: Client,
     faults: Faults,
+    clock: Clock,
 }
 
 impl Proxy {
-    pub(crate) async fn start(target: &str) -> Self {
+    pub(crate) async fn start(target: &str, clock: Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let faults = Faults::default();
@@ -75,6 +77,7 @@ impl Proxy {
             target: target.to_owned(),
             http: Client::new(),
             faults: faults.clone(),
+            clock,
         };
         let router = axum::Router::new().fallback(pass).with_state(way);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -82,7 +85,20 @@ impl Proxy {
     }
 }
 
+/// Answers carry the date of the clock in hand: the SDK believes the store's more than its own.
 async fn pass(State(way): State<Way>, request: Request) -> Response<Body> {
+    let mut response = forward(&way, request).await;
+    let now = way
+        .clock
+        .now()
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string();
+    let date = HeaderValue::from_str(&now).unwrap();
+    response.headers_mut().insert(header::DATE, date);
+    response
+}
+
+async fn forward(way: &Way, request: Request) -> Response<Body> {
     let fault = way.faults.next();
     if fault == Some(When::Before) {
         return failure();

@@ -124,7 +124,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(store.clone().serve(listener, std::future::pending()));
-        let proxy = Proxy::start(&endpoint).await;
+        let proxy = Proxy::start(&endpoint, clock.clone().into()).await;
         let config = Config {
             api_url: "http://api.test".to_owned(),
             records: dir.path().join("records.db"),
