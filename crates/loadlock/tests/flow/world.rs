@@ -110,7 +110,7 @@ fn profiles() -> Vec<Profile> {
 impl World {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(UNIX_EPOCH + Duration::from_secs(1_767_225_600));
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(24 * 365 * 56 + 24 * 14));
         let store = Store::open(loadlock_store::Config {
             dir: dir.path().join("store"),
             region: REGION.to_owned(),
