@@ -128,48 +128,71 @@ def test_an_endless_chunk_header_is_refused(server, admin, key):
     assert absent(admin, key)
 
 
-def chunk_signatures(secret, date, seed, chunks):
-    """The chain of signatures, by AWS's description alone."""
-    key = f"AWS4{secret}".encode()
-    for part in [date[:8], REGION, "s3", "aws4_request"]:
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    scope = f"{date[:8]}/{REGION}/s3/aws4_request"
-    for chunk in chunks:
-        text = "\n".join(
-            ["AWS4-HMAC-SHA256-PAYLOAD", date, scope, seed, hashlib.sha256(b"").hexdigest(), hashlib.sha256(chunk).hexdigest()]
-        )
-        seed = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-        yield seed
+class Chain:
+    """Chunk signatures, each over the one before, by AWS's description alone."""
+
+    def __init__(self, date, seed):
+        self.date, self.last = date, seed
+        self.scope = f"{date[:8]}/{REGION}/s3/aws4_request"
+        self.key = f"AWS4{IDENTITIES[0]['secret']}".encode()
+        for part in self.scope.split("/"):
+            self.key = hmac.new(self.key, part.encode(), hashlib.sha256).digest()
+
+    def sign(self, kind, *lines):
+        text = "\n".join([f"AWS4-HMAC-SHA256-{kind}", self.date, self.scope, self.last, *lines])
+        self.last = hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()
+        return self.last
+
+    def chunk(self, data):
+        return self.sign("PAYLOAD", hashlib.sha256(b"").hexdigest(), hashlib.sha256(data).hexdigest())
 
 
-def signed_chunks(server, key, chunks, tamper=None):
-    data = b"".join(chunks)
+def signed_chunks(server, key, chunks, trailer=None, tamper=None):
+    """Puts chunks; the signature numbered `tamper` is wrong."""
+    chunks = [*chunks, b""]
+    length = sum(map(len, chunks))
     # 85 bytes around each chunk, beside the digits of its length.
-    framed = sum(len(b"%x" % len(chunk)) + len(chunk) + 85 for chunk in [*chunks, b""])
-    headers = signed(
-        server, "admin", "PUT", f"/{FINAL}/{key}",
-        {"x-amz-decoded-content-length": str(len(data)), "content-encoding": "aws-chunked", "content-length": str(framed)}, SIGNED,
-    )
-    seed = headers["Authorization"].rpartition("Signature=")[2]
-    signatures = chunk_signatures(IDENTITIES[0]["secret"], headers["X-Amz-Date"], seed, [*chunks, b""])
+    framed = sum(len(b"%x" % len(chunk)) + len(chunk) + 85 for chunk in chunks)
+    headers = {"x-amz-decoded-content-length": str(length), "content-encoding": "aws-chunked"}
+    if trailer:
+        headers["x-amz-trailer"] = trailer.split(":")[0]
+        framed += len(trailer) + 2 + len("x-amz-trailer-signature:") + 64 + 2
+    headers["content-length"] = str(framed)
+    headers = signed(server, "admin", "PUT", f"/{FINAL}/{key}", headers, SIGNED + "-TRAILER" if trailer else SIGNED)
+    chain = Chain(headers["X-Amz-Date"], headers["Authorization"].rpartition("Signature=")[2])
     body = b""
-    for index, (chunk, signature) in enumerate(zip([*chunks, b""], signatures)):
-        signature = "0" * 64 if tamper == index else signature
-        body += b"%x;chunk-signature=%s\r\n%s\r\n" % (len(chunk), signature.encode(), chunk)
+    for index, chunk in enumerate(chunks):
+        signature = chain.chunk(chunk)
+        body += b"%x;chunk-signature=%s\r\n%s" % (len(chunk), ("0" * 64 if tamper == index else signature).encode(), chunk)
+        body += b"\r\n" if chunk or not trailer else b""
+    if trailer:
+        signature = chain.sign("TRAILER", hashlib.sha256(f"{trailer}\n".encode()).hexdigest())
+        signature = "0" * 64 if tamper == len(chunks) else signature
+        body += f"{trailer}\r\nx-amz-trailer-signature:{signature}\r\n\r\n".encode()
+    assert len(body) == framed
     raw = Raw(server)
     raw.head("PUT", f"/{FINAL}/{key}", headers)
     raw.send(body)
     return raw.answer()
 
 
-def test_signed_chunks_are_verified_one_by_one(server, admin, key):
-    chunks = [b"a" * 70_000, b"b" * 10, b"c"]
-    for tamper in range(4):
-        answer = signed_chunks(server, key, chunks, tamper)
+CHUNKS = [b"a" * 70_000, b"b" * 10, b"c"]
+
+
+@pytest.mark.parametrize("trailer", [None, "x-amz-checksum-crc32:" + crc32(b"".join(CHUNKS))])
+def test_signatures_of_chunks_and_trailers_are_verified_one_by_one(server, admin, key, trailer):
+    for tamper in range(5 if trailer else 4):
+        answer = signed_chunks(server, key, CHUNKS, trailer, tamper)
         assert (status_of(answer), code_of(body_of(answer))) == (403, "SignatureDoesNotMatch"), tamper
     assert absent(admin, key)
-    assert status_of(signed_chunks(server, key, chunks)) == 200
-    assert admin.get_object(Bucket=FINAL, Key=key)["Body"].read() == b"".join(chunks)
+    assert status_of(signed_chunks(server, key, CHUNKS, trailer)) == 200
+    assert admin.get_object(Bucket=FINAL, Key=key)["Body"].read() == b"".join(CHUNKS)
+
+
+def test_a_wrong_checksum_in_a_signed_trailer_is_refused(server, admin, key):
+    answer = signed_chunks(server, key, CHUNKS, "x-amz-checksum-crc32:" + crc32(b"other"))
+    assert (status_of(answer), code_of(body_of(answer))) == (400, "BadDigest")
+    assert absent(admin, key)
 
 
 def test_a_put_needs_a_length(server, admin, key):
@@ -245,6 +268,17 @@ def test_a_connection_survives_a_refused_body(server, admin, key):
     raw.send(b"hello")
     assert status_of(raw.answer()) == 200
     assert admin.get_object(Bucket=FINAL, Key=key)["Body"].read() == b"hello"
+
+
+def test_connections_beyond_the_limit_wait_for_a_place(server, admin):
+    """480 that say nothing: the next one waits, and is served when they have gone."""
+    idle = [Raw(server) for _ in range(480)]
+    url = presigned(server, "admin", "GET", f"/{FINAL}/x")
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        requests.get(url, timeout=1)
+    for raw in idle:
+        raw.socket.close()
+    assert requests.get(url, timeout=30).status_code == 404
 
 
 def test_what_is_not_http_does_not_stop_the_store(server, admin):

@@ -27,7 +27,6 @@ impl fmt::Debug for Identity {
 }
 
 /// The identity that signed a request, and what is known of the request.
-#[derive(Debug)]
 pub(crate) struct Caller<'a> {
     identity: &'a Identity,
     context: Context,

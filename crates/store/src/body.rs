@@ -313,7 +313,6 @@ impl Chunked {
 }
 
 /// The file of a form, behind its fields.
-#[derive(Debug)]
 pub(crate) struct FormFile<'s> {
     source: &'s mut Source,
     decoder: FormDecoder,

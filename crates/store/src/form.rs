@@ -3,6 +3,8 @@
 //! The fields before the file are small and kept, together at most [`MAX_PREDATA`]; the file is handed on as it comes;
 //! what follows the file is ignored, as S3 does. Sans-IO: the caller pushes bytes and asks.
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 
@@ -15,11 +17,20 @@ const MAX_PREDATA: usize = 20 * 1024;
 const VARIABLE: &str = "${filename}";
 
 /// The fields of a form, names in lower case, in the order they came.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(crate) struct Fields {
     pub(crate) fields: Vec<(String, String)>,
     /// The file's name as the browser gave it, without directories.
     pub(crate) filename: String,
+}
+
+/// Among the fields are a policy and its signature.
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.fields.iter().map(|(name, _)| name))
+            .finish()
+    }
 }
 
 impl Fields {
@@ -55,7 +66,6 @@ enum Stage {
     Done,
 }
 
-#[derive(Debug)]
 pub(crate) struct FormDecoder {
     delimiter: memmem::Finder<'static>,
     buffer: BytesMut,

@@ -27,7 +27,6 @@ pub(crate) const MAX_PUT: u64 = 5 << 30;
 const MAX_DOCUMENT: u64 = 8 << 20;
 
 /// One request, ready to be carried out.
-#[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) disk: &'a Disk,
     pub(crate) region: &'a str,
@@ -101,7 +100,6 @@ impl<'a> Call<'a> {
 }
 
 /// Where the bytes of an object come from.
-#[derive(Debug)]
 pub(crate) enum Content<'s> {
     Body(Body<'s>),
     File(Box<FormFile<'s>>),

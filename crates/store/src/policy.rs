@@ -37,7 +37,7 @@ pub enum PolicyError {
 }
 
 /// One question to a policy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Question<'a> {
     /// Such as `s3:PutObject`.
     pub(crate) action: &'a str,
@@ -47,7 +47,7 @@ pub(crate) struct Question<'a> {
 }
 
 /// The facts about a request that conditions may ask for, such as `s3:x-amz-acl`.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Context(Vec<(String, String)>);
 
 impl Context {

@@ -15,8 +15,7 @@ pub(crate) enum Target {
     Object(BucketName, ObjectKey),
 }
 
-/// A request's head, taken apart once.
-#[derive(Debug)]
+/// A request's head, taken apart once. Not printable, for it holds a signature; nor are its query and attributes.
 pub(crate) struct Request {
     pub(crate) method: Method,
     /// As it was sent: what a signature covers.
@@ -196,7 +195,7 @@ impl From<DiskError> for S3Error {
 }
 
 /// A query's parameters, decoded, in their order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -246,7 +245,7 @@ fn decode_plus(text: &str) -> S3Result<String> {
 
 /// What a request says about the object it carries or asks for: headers, or the same names hoisted into a presigned
 /// query, or a form's fields. Names in lower case; several values of one name joined by a comma, as they are signed.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
