@@ -1,103 +1,18 @@
-//! The body of a request: read with a limit on idleness, its framing undone and its hash and signatures checked while
-//! it streams by.
+//! The body of a request: its framing undone, its hash and signatures checked while it streams by.
 
 mod chunked;
-
-use std::time::Duration;
+mod file;
+mod source;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
 use loadlock_sigv4::{ChunkSigner, Payload};
 use sha2::{Digest as _, Sha256};
-use tokio::time::Instant;
 
 use self::chunked::{Decoder, Step};
+pub(crate) use self::file::FormFile;
+pub(crate) use self::source::{Drain, Source};
 use crate::error::{Code, S3Error, S3Result};
-use crate::form::{FormDecoder, Piece};
 use crate::request::Attributes;
-
-/// The slowest that a body may come, on average over the time that the store waits for it.
-const BYTES_PER_SECOND: u64 = 1024;
-
-/// The raw bytes of a request as they come from the connection.
-#[derive(Debug)]
-pub(crate) struct Source {
-    incoming: Incoming,
-    idle: Duration,
-    received: u64,
-    waited: Duration,
-    touched: bool,
-}
-
-impl Source {
-    /// `idle`: how long a client may send nothing.
-    pub(crate) fn new(incoming: Incoming, idle: Duration) -> Self {
-        Self {
-            incoming,
-            idle,
-            received: 0,
-            waited: Duration::ZERO,
-            touched: false,
-        }
-    }
-
-    async fn next(&mut self) -> S3Result<Option<Bytes>> {
-        self.touched = true;
-        loop {
-            let earned = self.idle + Duration::from_secs(self.received / BYTES_PER_SECOND);
-            let patience = earned.saturating_sub(self.waited).min(self.idle);
-            let since = Instant::now();
-            let frame = tokio::time::timeout(patience, self.incoming.frame()).await;
-            self.waited += since.elapsed();
-            match frame.map_err(|_| Code::RequestTimeout)? {
-                None => return Ok(None),
-                Some(Err(_)) => return Err(Code::IncompleteBody.into()),
-                // HTTP's own trailers mean nothing in S3.
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => {
-                        self.received += data.len() as u64;
-                        return Ok(Some(data));
-                    }
-                    _ => {}
-                },
-            }
-        }
-    }
-
-    /// Whether something may still come that nobody has read.
-    pub(crate) fn is_pending(&self) -> bool {
-        !self.incoming.is_end_stream()
-    }
-
-    /// Whether nobody has asked for any of it: a client that waits for `100 Continue` has not been told to send.
-    pub(crate) fn is_untouched(&self) -> bool {
-        !self.touched
-    }
-
-    /// Reads on and throws away, for a while: a browser still sending would otherwise see a reset connection and not
-    /// the answer that is on its way.
-    pub(crate) async fn drain(mut self, limit: Drain) {
-        self.idle = limit.idle;
-        let end = self.received + limit.bytes;
-        let read = async {
-            while let Ok(Some(_)) = self.next().await {
-                if self.received > end {
-                    break;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(limit.time, read).await;
-    }
-}
-
-/// How much of a refused body is still read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Drain {
-    pub(crate) bytes: u64,
-    pub(crate) time: Duration,
-    pub(crate) idle: Duration,
-}
 
 /// How a verified request says its body is to be read.
 #[derive(Debug)]
@@ -308,63 +223,6 @@ impl Chunked {
             Ok(())
         } else {
             Err(Code::SignatureDoesNotMatch.into())
-        }
-    }
-}
-
-/// The file of a form, behind its fields.
-pub(crate) struct FormFile<'s> {
-    source: &'s mut Source,
-    decoder: FormDecoder,
-    /// What the file's length must lie in.
-    pub(crate) range: std::ops::RangeInclusive<u64>,
-    read: u64,
-}
-
-impl<'s> FormFile<'s> {
-    /// Reads the fields up to the file.
-    pub(crate) async fn open(
-        source: &'s mut Source,
-        content_type: &str,
-    ) -> S3Result<(crate::form::Fields, Self)> {
-        let mut decoder = FormDecoder::new(content_type)?;
-        loop {
-            let data = source.next().await?.ok_or(Code::MalformedPOSTRequest)?;
-            decoder.push(&data);
-            if let Some(fields) = decoder.fields()? {
-                return Ok((
-                    fields,
-                    Self {
-                        source,
-                        decoder,
-                        range: 0..=u64::MAX,
-                        read: 0,
-                    },
-                ));
-            }
-        }
-    }
-
-    /// The next bytes of the file; an error as soon as it is known to be too long.
-    pub(crate) async fn next(&mut self) -> S3Result<Option<Bytes>> {
-        loop {
-            match self.decoder.file() {
-                Piece::Data(data) => {
-                    self.read += data.len() as u64;
-                    if self.read > *self.range.end() {
-                        return Err(Code::EntityTooLarge.into());
-                    }
-                    return Ok(Some(data));
-                }
-                Piece::End if self.read < *self.range.start() => {
-                    return Err(Code::EntityTooSmall.into());
-                }
-                Piece::End => return Ok(None),
-                Piece::More => {
-                    let data = self.source.next().await?.ok_or(Code::IncompleteBody)?;
-                    self.decoder.push(&data);
-                }
-            }
         }
     }
 }
