@@ -169,7 +169,11 @@ impl From<DiskError> for S3Error {
             DiskError::NoParts => Code::MalformedXML,
             DiskError::EntityTooSmall { .. } => Code::EntityTooSmall,
             DiskError::InvalidRange => Code::InvalidRange,
-            DiskError::NoSpace | DiskError::Closed => Code::ServiceUnavailable,
+            DiskError::Closed => Code::ServiceUnavailable,
+            DiskError::NoSpace => {
+                tracing::error!(%error, "the disk is full");
+                return Self::new(Code::ServiceUnavailable, error.to_string());
+            }
             DiskError::KeyEmpty | DiskError::InvalidPartNumber => {
                 return Self::new(Code::InvalidArgument, error.to_string());
             }
