@@ -143,5 +143,6 @@ async fn a_deleted_file_is_gone_with_its_object() {
     assert_eq!(kind(flow::open(&world.app, None, id).await), Kind::NotFound);
     world.work().await;
     assert!(world.lies_in("final").await.is_empty());
+    assert_eq!(world.events(id).await.last().unwrap(), "deleted");
     world.end().await;
 }

@@ -264,6 +264,7 @@ async fn many_completions_at_once_make_one_file() {
             .map(|one| one.unwrap().file.unwrap())
             .collect();
         assert!(files.windows(2).all(|two| two[0] == two[1]));
+        assert_eq!(world.events(id).await, ["received", "ready", "stored"]);
     }
     assert_eq!(world.lies_in("final").await.len(), 2);
     world.end().await;

@@ -20,6 +20,7 @@ use loadlock_sigv4::{Bucket, Presign, Signer};
 use loadlock_store::{Clock, Identity, Policy, Store};
 use reqwest::{Client, Response};
 use serde_json::json;
+use sqlx::SqlitePool;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -277,6 +278,17 @@ impl World {
 
     pub(crate) async fn work(&self) {
         jobs::run_once(&self.app).await.unwrap();
+    }
+
+    /// What those who are told of changes will be told of this upload, in order.
+    pub(crate) async fn events(&self, id: UploadId) -> Vec<String> {
+        let path = self.app.config.records.to_str().unwrap();
+        let database = SqlitePool::connect(path).await.unwrap();
+        sqlx::query_scalar("SELECT name FROM events WHERE upload_id = $1 ORDER BY id")
+            .bind(id.to_bytes().to_vec())
+            .fetch_all(&database)
+            .await
+            .unwrap()
     }
 
     /// A bucket's keys and unfinished uploads, as the operator sees them.
