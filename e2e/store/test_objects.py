@@ -16,6 +16,7 @@ from wire import code_of, md5, presigned, refused, send, sha256, signed
 
 HOSTILE = [
     "in/plain",
+    " blanks around it ",
     "../x",
     "a//b",
     "./",
