@@ -563,3 +563,54 @@ fn a_form_is_signed_as_a_whole() {
         );
     }
 }
+
+#[test]
+fn a_header_name_that_a_url_would_have_to_encode_is_not_signed() {
+    let bucket = bucket();
+    for (name, fine) in [
+        ("x-amz-meta-a_b.c", true),
+        ("x-amz-meta-a+b", false),
+        ("x-amz-meta-a&b", false),
+        ("x-amz-meta-a%62", false),
+    ] {
+        let headers = [(name, "1")];
+        let request = Presign {
+            headers: &headers,
+            ..Presign::new("PUT", &bucket, "k", MINUTE)
+        };
+        let mut url = String::new();
+        let presigned = signer().presign(&mut url, now(), &request);
+        assert_eq!(presigned.is_ok(), fine, "{name}");
+    }
+}
+
+#[test]
+fn debug_shows_neither_signatures_nor_session_tokens() {
+    let bucket = bucket();
+    let request = Request {
+        method: "GET",
+        bucket: &bucket,
+        key: Some("k"),
+        query: &[],
+        headers: &[],
+        payload: Payload::Unsigned,
+    };
+    let temporary = credentials().with_session_token("ticket");
+    let signed = Signer::new(temporary, "eu-central-1")
+        .authorize(now(), &request)
+        .unwrap();
+    let headers: Vec<_> = signed
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
+    let parts = RequestParts {
+        method: "GET",
+        path: "/staging/k",
+        query: "X-Amz-Signature=abc",
+        headers: &headers,
+    };
+    for shown in [format!("{signed:?}"), format!("{parts:?}")] {
+        assert!(!shown.contains("ticket") && !shown.contains("Signature="));
+    }
+}
