@@ -225,22 +225,21 @@ impl Profile {
     }
 }
 
-/// A size for people: `25 MiB`.
+/// A size for people: `25 MiB`. Rounded up, so that what is over a limit never reads as the limit.
 pub fn in_words(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-    let mut scaled = bytes;
-    let mut rest = 0;
-    let mut unit = 0;
-    while scaled >= 1024 && unit + 1 < UNITS.len() {
-        rest = scaled % 1024;
-        scaled /= 1024;
-        unit += 1;
-    }
-    let name = UNITS.get(unit).copied().unwrap_or_default();
-    match rest * 10 / 1024 {
-        0 if bytes == 1 => "1 byte".to_owned(),
-        0 => format!("{scaled} {name}"),
-        tenth => format!("{scaled}.{tenth} {name}"),
+    const UNITS: [(&str, u64); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let fitting = UNITS.iter().find(|(_, shift)| bytes >> shift > 0);
+    let Some((unit, shift)) = fitting else {
+        return if bytes == 1 {
+            "1 byte".to_owned()
+        } else {
+            format!("{bytes} bytes")
+        };
+    };
+    let tenths = (u128::from(bytes) * 10).div_ceil(1 << shift);
+    match tenths % 10 {
+        0 => format!("{} {unit}", tenths / 10),
+        tenth => format!("{}.{tenth} {unit}", tenths / 10),
     }
 }
 
@@ -353,10 +352,19 @@ mod tests {
 
     #[test]
     fn sizes_read_well() {
-        let words: Vec<String> = [1, 2, 1536, 25 << 20, 5 << 30]
-            .map(in_words)
-            .into_iter()
-            .collect();
-        assert_eq!(words, ["1 byte", "2 bytes", "1.5 KiB", "25 MiB", "5 GiB"]);
+        let sizes = [0, 1, 2, 1536, 25 << 20, 5 << 30, (5 << 30) + 1, u64::MAX];
+        assert_eq!(
+            sizes.map(in_words),
+            [
+                "0 bytes",
+                "1 byte",
+                "2 bytes",
+                "1.5 KiB",
+                "25 MiB",
+                "5 GiB",
+                "5.1 GiB",
+                "16777216 TiB"
+            ]
+        );
     }
 }
