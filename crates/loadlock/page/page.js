@@ -23,8 +23,12 @@ const entryTemplate = /** @type {HTMLTemplateElement} */ ($('entry'));
 
 /** Who uploads by which rules, once the session is there. @type {{client: Client, profile: Profile} | undefined} */
 let session;
-/** To publish as soon as these have finished. @type {Upload[] | undefined} */
-let awaited;
+/**
+ * The publication that waits for its uploads, with the failed ones that were in view when it was asked for.
+ *
+ * @type {{failed: Upload[]} | undefined}
+ */
+let pending;
 let publishing = false;
 
 const list = new UploadList({
@@ -112,23 +116,35 @@ function add(chosen) {
 /** Everything in the form that follows from the state of its files. */
 function showForm() {
   const { uploads, underWay, ready } = list;
-  const lost = awaited?.filter(({ state }) => state === 'failed').length ?? 0;
-  if (lost > 0) disarm(`${counted(lost, 'file')} did not make it. Look at the list, then publish.`);
+  stopAtFailure(uploads);
   form.classList.toggle('filled', uploads.length > 0);
   publish.disabled = !session || publishing;
   publish.textContent = buttonWords(underWay.length);
-  publish.toggleAttribute('data-armed', awaited !== undefined);
-  $('plan').textContent = awaited ? planWords(underWay) : '';
+  publish.toggleAttribute('data-armed', pending !== undefined);
+  $('plan').textContent = pending ? planWords(underWay) : '';
   $('summary').textContent = uploads.length > 1 ? `${ready.length} of ${uploads.length} ready` : '';
   showTitle(underWay);
   showFate();
-  if (awaited && underWay.length === 0) send();
+  if (pending && underWay.length === 0) send();
+}
+
+/**
+ * A publication does not go out without a file that it waited for.
+ *
+ * @param {Upload[]} uploads
+ */
+function stopAtFailure(uploads) {
+  if (!pending) return;
+  const { failed } = pending;
+  const lost = uploads.filter((upload) => upload.state === 'failed' && !failed.includes(upload));
+  if (lost.length > 0)
+    disarm(`${counted(lost.length, 'file')} did not make it. Look at the list, then publish.`);
 }
 
 /** @param {number} underWay */
 function buttonWords(underWay) {
   if (publishing) return 'Publishing…';
-  if (awaited) return 'Don’t publish yet';
+  if (pending) return 'Don’t publish yet';
   return underWay > 0 ? 'Publish when uploads finish' : 'Publish';
 }
 
@@ -155,13 +171,13 @@ function showFate() {
 
 /** @param {string} [why] */
 function disarm(why = '') {
-  awaited = undefined;
+  pending = undefined;
   $('form-error').textContent = why;
 }
 
 function submit() {
   $('form-error').textContent = '';
-  if (awaited) {
+  if (pending) {
     disarm();
     announce('Not publishing yet.');
     showForm();
@@ -173,8 +189,8 @@ function submit() {
       `${counted(list.failed.length, 'file')} did not arrive. Retry or remove first.`;
     return;
   }
-  awaited = list.underWay;
-  if (awaited.length > 0) announce('The entry will be published when its uploads finish.');
+  pending = { failed: list.uploads.filter(({ state }) => state === 'failed') };
+  if (list.underWay.length > 0) announce('The entry will be published when its uploads finish.');
   showForm();
 }
 
@@ -188,20 +204,23 @@ function checkTitle() {
 
 /** Sends the form, with the ids of its files: from here on they are the entry's. */
 async function send() {
-  awaited = undefined;
+  pending = undefined;
   publishing = true;
   showForm();
-  const uploads = list.ready.map(({ id }) => id);
+  const published = list.ready;
+  const uploads = published.map(({ id }) => id);
   const body = JSON.stringify({ title: title.value.trim(), text: text.value.trim(), uploads });
   const headers = { 'content-type': 'application/json' };
   try {
     const entry = await ask('/demo/entries', { method: 'POST', headers, body });
     form.reset();
-    list.clear();
+    list.clear(published);
     showPublished(entry);
   } catch (error) {
-    $('form-error').textContent = messageOf(error);
-    list.markRefused(/** @type {any} */ (error).details?.uploads ?? []);
+    const refused = /** @type {any} */ (error).details?.uploads ?? [];
+    list.markRefused(refused);
+    $('form-error').textContent =
+      refused.length > 0 ? 'Nothing was published: look at the files above.' : messageOf(error);
   } finally {
     publishing = false;
     showForm();

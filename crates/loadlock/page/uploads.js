@@ -72,10 +72,17 @@ export class UploadList {
     }
   }
 
-  /** Forgets the files, which are the entry's now. */
-  clear() {
-    for (const row of this.#rows) row.leave();
-    this.#rows.clear();
+  /**
+   * Forgets the files that are an entry's now, and those that failed; what was added since stays.
+   *
+   * @param {Upload[]} published
+   */
+  clear(published) {
+    for (const row of this.#rows) {
+      if (row.upload.state !== 'failed' && !published.includes(row.upload)) continue;
+      this.#rows.delete(row);
+      row.leave();
+    }
     this.#around.changed();
   }
 

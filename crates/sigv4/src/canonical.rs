@@ -146,7 +146,7 @@ const TO_SPELL: u8 = 1;
 /// What no name or no value may contain.
 const REFUSED: u8 = 2;
 
-/// A token (RFC 9110, section 5.6.2) that stands in a URL as it is: others would have to be encoded there.
+/// A token, as RFC 9110 section 5.6.2 has it.
 const NAME: [u8; 256] = {
     let mut class = [REFUSED; 256];
     let mut byte: u8 = 0;
@@ -175,9 +175,24 @@ const VALUE: [u8; 256] = {
     class
 };
 
-/// Of the marks of a token, those that `X-Amz-SignedHeaders` carries as they are.
 const fn is_token_mark(byte: u8) -> bool {
-    matches!(byte, b'-' | b'.' | b'_' | b'~')
+    matches!(
+        byte,
+        b'!' | b'#'
+            | b'$'
+            | b'%'
+            | b'&'
+            | b'\''
+            | b'*'
+            | b'+'
+            | b'-'
+            | b'.'
+            | b'^'
+            | b'_'
+            | b'`'
+            | b'|'
+            | b'~'
+    )
 }
 
 /// The first three lines of a canonical request.

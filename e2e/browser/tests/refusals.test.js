@@ -70,7 +70,7 @@ test('past the page’s checks, the server refuses in a sentence next to the fil
   );
   await page.says('empty.jpg', '“empty.jpg” is 0 bytes; this profile takes at least 1 byte.');
   await page.says('notes.txt', /^“notes.txt” is text\/plain; this profile takes image\/jpeg, .+\.$/);
-  await page.says('the whole year.mp4', '“the whole year.mp4” is 5 GiB; this profile takes at most 5 GiB.');
+  await page.says('the whole year.mp4', '“the whole year.mp4” is 5.1 GiB; this profile takes at most 5 GiB.');
   assert.equal(begins(page), 3);
   assert.deepEqual(
     page.requests.filter((line) => line.startsWith('PUT ')),
@@ -108,7 +108,7 @@ test('a file that was given up elsewhere cannot be published, and the page says 
   await page.tab.getByLabel('Title').fill('Too late');
   await page.tab.locator('#publish').click();
   await page.says('lost.jpg', 'It is aborted and cannot be published. Remove it, and add it again.');
-  await page.tab.locator('#form-error').getByText(/.+\.$/).waitFor();
+  await page.tab.getByText('Nothing was published: look at the files above.').waitFor();
   await page.screenshot('given-up');
   await page.close({ refusals: true });
 });
@@ -120,4 +120,18 @@ test('more files than an entry takes are left out, and the page says so', async 
   await page.tab.getByText('An entry takes 20 files; 2 more were left out.').waitFor();
   assert.equal(await page.row('one of many.jpg').count(), 20);
   await page.close();
+});
+
+test('a publication that waits for its uploads stops when one of them is refused', async () => {
+  const page = await Page.open(browser, loadlock);
+  await page.choose(await media.largeVideo('the whole walk.mp4'));
+  await page.tab.getByLabel('Title').fill('Incomplete');
+  await page.tab.getByRole('button', { name: 'Publish when uploads finish' }).click();
+  await page.tab.getByText('This will be published when its uploads finish.').waitFor();
+  await page.choose(await media.text('holiday.jpg', 'this is no photo at all'));
+  await page.tab.getByText('1 file did not make it. Look at the list, then publish.').waitFor();
+  await page.says('the whole walk.mp4', 'Ready to publish');
+  assert.equal(await page.tab.getByRole('article').count(), 0);
+  await page.publish('Without it');
+  await page.close({ refusals: true });
 });
