@@ -12,7 +12,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from conftest import FINAL, STAGING
-from wire import code_of, refused, send
+from wire import code_of, md5, refused, send
 
 MIB = 1 << 20
 FIRST, SECOND = b"a" * (5 * MIB), b"b" * 1000
@@ -195,3 +195,30 @@ def test_boto3s_own_transfer_works(admin, key):
     assert back.getvalue() == data
     admin.copy({"Bucket": STAGING, "Key": key}, FINAL, key, Config=config)
     assert admin.head_object(Bucket=FINAL, Key=key)["ContentLength"] == len(data)
+
+
+def test_completing_again_with_a_checksum_type_gives_the_same_answer(admin, key):
+    begun = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
+    upload = admin.create_multipart_upload(Bucket=STAGING, Key=key, **begun)["UploadId"]
+    one = put(admin, key, upload, 1, SECOND, ChecksumAlgorithm="CRC32")
+    wrong = refused(lambda: complete(admin, key, upload, [(1, one)], ChecksumType="COMPOSITE"))
+    assert wrong == ("InvalidRequest", 400)
+    first = complete(admin, key, upload, [(1, one)], ChecksumType="FULL_OBJECT")
+    again = complete(admin, key, upload, [(1, one)], ChecksumType="FULL_OBJECT")
+    assert (again["ETag"], again["ChecksumCRC32"]) == (first["ETag"], first["ChecksumCRC32"])
+
+
+def test_a_part_named_with_a_checksum_that_it_does_not_have_is_refused(admin, key, upload):
+    one = put(admin, key, upload, 1, SECOND, ChecksumAlgorithm="CRC32")
+    part = {"PartNumber": 1, "ETag": one, "ChecksumSHA256": base64.b64encode(hashlib.sha256(b"x").digest()).decode()}
+    assert refused(lambda: complete(admin, key, upload, [part])) == ("InvalidPart", 400)
+
+
+def test_a_list_of_parts_that_was_changed_on_its_way_is_refused(server, admin, key, upload):
+    one = put(admin, key, upload, 1, SECOND)
+    document = f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{one}</ETag></Part></CompleteMultipartUpload>".encode()
+    path = f"/{STAGING}/{key}?uploadId={upload}"
+    wrong = send(server, "POST", path, data=document, headers={"content-md5": md5(document + b" ")})
+    assert (wrong.status_code, code_of(wrong.text)) == (400, "BadDigest")
+    right = send(server, "POST", path, data=document, headers={"content-md5": md5(document)})
+    assert right.status_code == 200, right.text

@@ -378,3 +378,36 @@ def test_lifecycle_rules_are_kept(admin):
     assert admin.get_bucket_lifecycle_configuration(Bucket=STAGING)["Rules"] == rules
     admin.delete_bucket_lifecycle(Bucket=STAGING)
     assert refused(lambda: admin.get_bucket_lifecycle_configuration(Bucket=STAGING)) == ("NoSuchLifecycleConfiguration", 404)
+
+
+def test_a_condition_that_is_not_known_deletes_nothing(server, admin, key):
+    admin.put_object(Bucket=STAGING, Key=key, Body=b"x")
+    for condition in ["<Size>7</Size>", "<LastModifiedTime>Wed, 21 Oct 2015 07:28:00 GMT</LastModifiedTime>", "<New>1</New>"]:
+        document = f"<Delete><Object><Key>{key}</Key>{condition}</Object></Delete>".encode()
+        answer = send(server, "POST", f"/{STAGING}?delete", data=document)
+        assert answer.status_code in (400, 501), condition
+    document = f"<Delete><Object><Key>{key}</Key><ETag>*</ETag></Object><Quiet>false</Quiet><Object><Key>{key}-none</Key><ETag>*</ETag></Object></Delete>"
+    document = document.replace("<Delete>", '<s3:Delete xmlns:s3="x">').replace("</Delete>", "</s3:Delete>").encode()
+    answer = send(server, "POST", f"/{STAGING}?delete", data=document)
+    assert f"<Deleted><Key>{key}</Key></Deleted>" in answer.text
+    assert f"<Key>{key}-none</Key><Code>PreconditionFailed</Code>" in answer.text
+
+
+def test_a_delete_on_condition_that_there_is_an_object_fails_without_one(admin, key):
+    assert refused(lambda: admin.delete_object(Bucket=STAGING, Key=key, IfMatch="*")) == ("PreconditionFailed", 412)
+    admin.put_object(Bucket=STAGING, Key=key, Body=b"x")
+    admin.delete_object(Bucket=STAGING, Key=key, IfMatch="*")
+    assert refused(lambda: admin.head_object(Bucket=STAGING, Key=key))[1] == 404
+
+
+def test_an_object_without_a_version_is_deleted_in_a_batch(server, admin, key):
+    admin.put_object(Bucket=STAGING, Key=key, Body=b"x")
+    document = f"<Delete><Object><Key>{key}</Key><VersionId/></Object></Delete>".encode()
+    assert "<Deleted>" in send(server, "POST", f"/{STAGING}?delete", data=document).text
+
+
+def test_a_read_with_a_key_of_ones_own_is_refused(server, admin, key):
+    admin.put_object(Bucket=STAGING, Key=key, Body=b"x")
+    headers = {"x-amz-server-side-encryption-customer-algorithm": "AES256"}
+    for method in ["GET", "HEAD"]:
+        assert send(server, method, f"/{STAGING}/{key}", headers=headers).status_code == 501

@@ -1,6 +1,8 @@
 //! What the attributes of a request mean for the object it writes: its metadata, the condition of the write, and what
 //! this store refuses because it could not keep the promise.
 
+use http::HeaderName;
+
 use crate::conditions::{Conditions, bare};
 use crate::disk::{Condition, ETag, Metadata};
 use crate::error::{Code, S3Error, S3Result};
@@ -8,6 +10,8 @@ use crate::request::Attributes;
 
 /// S3's limit on user metadata, names and values together.
 const MAX_USER_METADATA: usize = 2048;
+/// And on all that is kept with an object: its limit on the headers of a PUT.
+const MAX_METADATA: usize = 8192;
 
 /// Headers that would change what is stored in a way that this store does not know. Ignoring them would be a lie.
 const UNKNOWN: &[&str] = &[
@@ -46,6 +50,9 @@ impl Attributes {
                 .strip_prefix("x-amz-meta-")
                 .filter(|name| !name.is_empty())
             {
+                if HeaderName::from_bytes(name.as_bytes()).is_err() {
+                    return Err(S3Error::argument("x-amz-meta-", name));
+                }
                 metadata.user.insert(name.to_owned(), value.to_owned());
             }
         }
@@ -54,11 +61,17 @@ impl Attributes {
             .iter()
             .map(|(name, value)| name.len() + value.len())
             .sum();
-        if size > MAX_USER_METADATA {
-            return Err(S3Error::from(Code::MetadataTooLarge)
-                .with("MaxSizeAllowed", MAX_USER_METADATA.to_string())
-                .with("Size", size.to_string()));
-        }
+        check_size(size, MAX_USER_METADATA)?;
+        let system = [
+            &metadata.content_type,
+            &metadata.cache_control,
+            &metadata.content_disposition,
+            &metadata.content_encoding,
+            &metadata.content_language,
+            &metadata.expires,
+        ];
+        let system: usize = system.into_iter().flatten().map(String::len).sum();
+        check_size(size + system, MAX_METADATA)?;
         Ok(metadata)
     }
 
@@ -142,6 +155,15 @@ impl Attributes {
     }
 }
 
+fn check_size(size: usize, limit: usize) -> S3Result<()> {
+    if size <= limit {
+        return Ok(());
+    }
+    Err(S3Error::from(Code::MetadataTooLarge)
+        .with("MaxSizeAllowed", limit.to_string())
+        .with("Size", size.to_string()))
+}
+
 /// `aws-chunked` tells how the body travelled, not what it is.
 fn without_chunking(encoding: &str) -> Option<String> {
     let kept: Vec<&str> = encoding
@@ -188,6 +210,24 @@ mod tests {
             .metadata()
             .unwrap_err();
         assert_eq!(error.code, Code::MetadataTooLarge);
+    }
+
+    #[test]
+    fn all_metadata_together_has_eight_kilobytes() {
+        let long = "v".repeat(4096);
+        let two = [("cache-control", long.as_str()), ("expires", &long)];
+        assert!(attributes(&two).metadata().is_ok());
+        let three = [two[0], two[1], ("x-amz-meta-a", "")];
+        let error = attributes(&three).metadata().unwrap_err();
+        assert_eq!(error.code, Code::MetadataTooLarge);
+    }
+
+    #[test]
+    fn a_name_that_is_no_headers_is_refused() {
+        for name in ["x-amz-meta-a b", "x-amz-meta-a\r\nb", "x-amz-meta-ü"] {
+            let error = attributes(&[(name, "v")]).metadata().unwrap_err();
+            assert_eq!(error.code, Code::InvalidArgument, "{name}");
+        }
     }
 
     #[test]

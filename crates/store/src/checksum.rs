@@ -2,10 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use crc_fast::CrcAlgorithm;
 use md5::{Digest as _, Md5};
-use sha1::Sha1;
-use sha2::Sha256;
 
 use crate::disk::{Checksum, ChecksumAlgorithm, ChecksumType, Written};
 use crate::error::{Code, S3Error, S3Result};
@@ -47,15 +44,6 @@ pub(crate) fn algorithm(name: &str) -> S3Result<ChecksumAlgorithm> {
     known.ok_or_else(|| S3Error::new(Code::InvalidRequest, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"))
 }
 
-fn length(algorithm: ChecksumAlgorithm) -> usize {
-    match algorithm {
-        ChecksumAlgorithm::Crc32 | ChecksumAlgorithm::Crc32c => 4,
-        ChecksumAlgorithm::Crc64Nvme => 8,
-        ChecksumAlgorithm::Sha1 => 20,
-        ChecksumAlgorithm::Sha256 => 32,
-    }
-}
-
 /// What a request promises about the bytes of its body.
 #[derive(Debug, Default)]
 pub(crate) struct Promise {
@@ -67,12 +55,8 @@ pub(crate) struct Promise {
 
 impl Promise {
     pub(crate) fn read(attributes: &Attributes) -> S3Result<Self> {
-        let md5 = attributes.value("content-md5").map(read_md5).transpose()?;
+        let Self { md5, trailer, .. } = Self::without_checksum(attributes)?;
         let checksum = whole_checksum(attributes)?;
-        let trailer = attributes
-            .value("x-amz-trailer")
-            .map(trailer_algorithm)
-            .transpose()?;
         if checksum.is_some() && trailer.is_some() {
             return Err(single());
         }
@@ -102,6 +86,17 @@ impl Promise {
             md5,
             checksum,
             trailer,
+        })
+    }
+
+    /// The same for a request whose checksum headers are about something else than its body.
+    pub(crate) fn without_checksum(attributes: &Attributes) -> S3Result<Self> {
+        let md5 = attributes.value("content-md5").map(read_md5).transpose()?;
+        let trailer = attributes.value("x-amz-trailer");
+        Ok(Self {
+            md5,
+            checksum: None,
+            trailer: trailer.map(trailer_algorithm).transpose()?,
         })
     }
 
@@ -148,7 +143,7 @@ impl Promise {
     pub(crate) fn verify_bytes(&self, bytes: &[u8]) -> S3Result<()> {
         let computed = self.algorithm().map(|algorithm| Checksum {
             algorithm,
-            value: BASE64.encode(digest(algorithm, bytes)),
+            value: algorithm.of(bytes),
             kind: ChecksumType::FullObject,
         });
         self.compare(Md5::digest(bytes).into(), computed.as_slice())
@@ -176,19 +171,6 @@ impl Promise {
             }
         }
         Ok(())
-    }
-}
-
-fn digest(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> Vec<u8> {
-    let crc32 = |algorithm| crc_fast::checksum(algorithm, bytes).to_be_bytes()[4..].to_vec();
-    match algorithm {
-        ChecksumAlgorithm::Crc32 => crc32(CrcAlgorithm::Crc32IsoHdlc),
-        ChecksumAlgorithm::Crc32c => crc32(CrcAlgorithm::Crc32Iscsi),
-        ChecksumAlgorithm::Crc64Nvme => crc_fast::checksum(CrcAlgorithm::Crc64Nvme, bytes)
-            .to_be_bytes()
-            .to_vec(),
-        ChecksumAlgorithm::Sha1 => Sha1::digest(bytes).to_vec(),
-        ChecksumAlgorithm::Sha256 => Sha256::digest(bytes).to_vec(),
     }
 }
 
@@ -220,7 +202,7 @@ pub(crate) fn whole_checksum(attributes: &Attributes) -> S3Result<Option<Checksu
 pub(crate) fn checksum(algorithm: ChecksumAlgorithm, value: &str) -> S3Result<Checksum> {
     let sound = BASE64
         .decode(value)
-        .is_ok_and(|bytes| bytes.len() == length(algorithm));
+        .is_ok_and(|bytes| bytes.len() == algorithm.length());
     if !sound {
         return Err(S3Error::new(
             Code::InvalidRequest,

@@ -41,7 +41,6 @@ codes! {
     BadRequest 400 "Bad Request",
     BucketAlreadyOwnedByYou 409 "The bucket that you tried to create already exists, and you own it.",
     BucketNotEmpty 409 "The bucket that you tried to delete is not empty.",
-    ConditionalRequestConflict 409 "The conditional request cannot succeed due to a conflicting operation against this resource.",
     EntityTooLarge 400 "Your proposed upload exceeds the maximum allowed object size.",
     EntityTooSmall 400 "Your proposed upload is smaller than the minimum allowed object size.",
     IncompleteBody 400 "You did not provide the number of bytes specified by the Content-Length HTTP header.",
@@ -77,8 +76,6 @@ codes! {
     RequestTimeout 400 "Your socket connection to the server was not read from or written to within the timeout period.",
     ServiceUnavailable 503 "Service is unable to handle request.",
     SignatureDoesNotMatch 403 "The request signature that we calculated does not match the signature that you provided. Check your key and signing method.",
-    TooManyParts 400 "Too many parts were specified.",
-    UserKeyMustBeSpecified 400 "The bucket POST request must contain the specified field name. If it is specified, check the order of the fields.",
     XAmzContentSHA256Mismatch 400 "The provided 'x-amz-content-sha256' header does not match what was computed.",
 }
 

@@ -44,44 +44,6 @@ pub enum Expiration {
     Date(Timestamp),
 }
 
-/// The end of an object's life, as `x-amz-expiration` tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expiry<'a> {
-    pub at: SystemTime,
-    pub rule_id: &'a str,
-}
-
-impl Lifecycle {
-    /// When the object under `key`, last written at `modified`, expires: by the earliest of the rules that apply.
-    pub fn expiry(&self, key: &str, modified: SystemTime) -> Option<Expiry<'_>> {
-        self.rules_for(key)
-            .filter_map(|rule| {
-                let at = match rule.expiration? {
-                    Expiration::Days(days) => days_after(modified, days),
-                    Expiration::Date(date) => date.into(),
-                };
-                Some(Expiry {
-                    at,
-                    rule_id: &rule.id,
-                })
-            })
-            .min_by_key(|expiry| expiry.at)
-    }
-
-    /// When the unfinished upload to `key`, created at `created`, is aborted.
-    pub fn abort_at(&self, key: &str, created: SystemTime) -> Option<SystemTime> {
-        self.rules_for(key)
-            .filter_map(|rule| Some(days_after(created, rule.abort_uploads_after_days?)))
-            .min()
-    }
-
-    fn rules_for(&self, key: &str) -> impl Iterator<Item = &Rule> {
-        self.rules
-            .iter()
-            .filter(move |rule| rule.status == Status::Enabled && key.starts_with(&rule.prefix))
-    }
-}
-
 impl Rule {
     /// Objects last written at this moment or before have expired by `now`.
     pub(crate) fn expires_if_written_by(&self, now: SystemTime) -> Option<SystemTime> {
@@ -97,18 +59,11 @@ impl Rule {
     }
 }
 
-/// The last moment for which [`days_after`] has come by `now`.
+/// The last moment for which `days` after it, rounded up to the next midnight UTC, have passed by `now`.
 fn days_before(now: SystemTime, days: u32) -> Option<SystemTime> {
     let midnights = now.duration_since(UNIX_EPOCH).ok()?.as_secs() / DAY.as_secs();
     let midnights = u32::try_from(midnights).ok()?.checked_sub(days)?;
     Some(UNIX_EPOCH + DAY * midnights)
-}
-
-/// `days` after `time`, rounded up to the next midnight UTC.
-fn days_after(time: SystemTime, days: u32) -> SystemTime {
-    let age = time.duration_since(UNIX_EPOCH).unwrap_or_default() + DAY * days;
-    let midnights = age.as_nanos().div_ceil(DAY.as_nanos());
-    UNIX_EPOCH + DAY * u32::try_from(midnights).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -133,18 +88,14 @@ mod tests {
 
     #[test]
     fn days_are_counted_from_the_writing_and_rounded_up_to_midnight() {
-        let check = |written, days, expected| {
-            let rules = Lifecycle {
-                rules: vec![rule(Expiration::Days(days))],
+        let check = |written, days, expires| {
+            let (written, expires) = (time(written), time(expires));
+            let over = |now| {
+                let cutoff = rule(Expiration::Days(days)).expires_if_written_by(now);
+                cutoff.is_some_and(|cutoff| written <= cutoff)
             };
-            let expiry = rules.expiry("logs/a", time(written)).unwrap();
-            assert_eq!(
-                expiry,
-                Expiry {
-                    at: time(expected),
-                    rule_id: "rule"
-                }
-            );
+            assert!(over(expires));
+            assert!(!over(expires - Duration::from_millis(1)));
         };
         // The example of the lifecycle page.
         check("2014-01-15T10:30:00Z", 3, "2014-01-19T00:00:00Z");
@@ -153,40 +104,28 @@ mod tests {
     }
 
     #[test]
-    fn only_enabled_rules_with_the_keys_prefix_apply_and_the_earliest_wins() {
-        let early = Rule {
-            id: "early".to_owned(),
-            prefix: String::new(),
-            ..rule(Expiration::Days(1))
-        };
-        let off = Rule {
-            status: Status::Disabled,
-            ..rule(Expiration::Days(0))
-        };
-        let rules = Lifecycle {
-            rules: vec![rule(Expiration::Days(9)), early, off],
-        };
-        let written = time("2026-11-21T12:00:00Z");
-        assert_eq!(rules.expiry("logs/a", written).unwrap().rule_id, "early");
-        let rules = Lifecycle {
-            rules: vec![rule(Expiration::Days(9))],
-        };
-        assert_eq!(rules.expiry("other", written), None);
+    fn a_date_holds_from_its_moment_on() {
+        let date = time("2026-11-21T00:00:00Z");
+        let rule = rule(Expiration::Date(date.try_into().unwrap()));
+        assert_eq!(rule.expires_if_written_by(date), Some(date));
+        let before = date - Duration::from_millis(1);
+        assert_eq!(rule.expires_if_written_by(before), None);
     }
 
     proptest! {
         #[test]
-        fn what_the_sweep_deletes_is_what_the_header_announced(
+        fn an_object_lives_for_its_days_and_at_most_one_more(
             written in 0_u64..4_000_000_000_000,
             age in 0_u64..400_000_000,
             days in 0_u32..5,
         ) {
             let written = UNIX_EPOCH + Duration::from_millis(written);
             let now = written + Duration::from_millis(age);
-            let rules = Lifecycle { rules: vec![rule(Expiration::Days(days))] };
-            let announced = rules.expiry("logs/a", written).unwrap().at <= now;
-            let swept = rules.rules[0].expires_if_written_by(now).is_some_and(|cutoff| written <= cutoff);
-            prop_assert_eq!(announced, swept);
+            let cutoff = rule(Expiration::Days(days)).expires_if_written_by(now);
+            let expired = cutoff.is_some_and(|cutoff| written <= cutoff);
+            let age = Duration::from_millis(age);
+            prop_assert!(!expired || age >= DAY * days);
+            prop_assert!(expired || age < DAY * (days + 1));
         }
     }
 }

@@ -9,6 +9,7 @@ mod multipart;
 mod object;
 
 use bytes::Bytes;
+use loadlock_sigv4::Style;
 
 use crate::access::Caller;
 use crate::body::{Body, FormFile, Framing, Source};
@@ -90,7 +91,11 @@ impl<'a> Call<'a> {
 
     /// A small body, whole and as promised.
     async fn document(self) -> S3Result<Bytes> {
-        let mut promise = Promise::read(&self.request.attributes)?;
+        let promise = Promise::read(&self.request.attributes)?;
+        self.document_as(promise).await
+    }
+
+    async fn document_as(self, mut promise: Promise) -> S3Result<Bytes> {
         let mut body = self.body()?;
         let document = body.collect(MAX_DOCUMENT).await?;
         promise.complete(body.trailers())?;
@@ -173,5 +178,35 @@ fn name_condition(error: S3Error, attributes: &Attributes) -> S3Error {
 /// The address of an object at the host that the request came to.
 fn location(request: &Request, bucket: &BucketName, key: &ObjectKey) -> String {
     let host = request.header(&http::header::HOST).unwrap_or_default();
-    format!("http://{host}/{bucket}/{}", encode_key(key.as_str()))
+    let key = encode_key(key.as_str());
+    match request.style {
+        Style::Path => format!("http://{host}/{bucket}/{key}"),
+        Style::VirtualHost => format!("http://{host}/{key}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::location;
+    use crate::request::{Request, Target};
+
+    #[test]
+    fn an_objects_address_names_its_bucket_where_the_request_did() {
+        for (host, path, expected) in [
+            (
+                "127.0.0.1:9000",
+                "/bkt/a%20b",
+                "http://127.0.0.1:9000/bkt/a%20b",
+            ),
+            ("bkt.s3.local", "/a%20b", "http://bkt.s3.local/a%20b"),
+        ] {
+            let request = http::Request::builder().uri(path).header("host", host);
+            let parts = request.body(()).unwrap().into_parts().0;
+            let request = Request::read(parts, Some("s3.local")).unwrap();
+            let Target::Object(bucket, key) = &request.target else {
+                panic!("{path}")
+            };
+            assert_eq!(location(&request, bucket, key), expected);
+        }
+    }
 }

@@ -26,6 +26,8 @@ pub enum PolicyError {
     Version(String),
     #[error("a statement needs either Action or NotAction, and either Resource or NotResource")]
     Shape,
+    #[error("a list in the policy is empty: {0}")]
+    Empty(String),
     #[error("policy variables are not supported: `{0}`")]
     Variable(String),
     #[error("resource `{0}` is not an S3 ARN")]
@@ -300,6 +302,17 @@ mod tests {
             statement(r#""Effect":"Maybe","Action":"*","Resource":"*""#),
             statement(r#""Effect":"Allow","Action":"*","NotAction":"x","Resource":"*""#),
             statement(r#""Effect":"Allow","Action":"*","Resource":"*","Principal":"*""#),
+            statement(r#""Effect":"Deny","NotAction":[],"Resource":"*""#),
+            statement(r#""Effect":"Deny","Action":"*","Resource":[]"#),
+            statement(
+                r#""Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"s3:prefix":[]}}"#,
+            ),
+            statement(
+                r#""Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"s3:prefix":"true"},"Null":{"s3:max-keys":"true"}}"#,
+            ),
+            statement(
+                r#""Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"s3:prefix":"true","s3:prefix":"false"}}"#,
+            ),
             statement(
                 r#""Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::b/${aws:username}""#,
             ),

@@ -2,6 +2,7 @@
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri, header};
+use loadlock_sigv4::Style;
 use percent_encoding::percent_decode_str;
 
 use crate::disk::{BucketName, DiskError, ObjectKey};
@@ -21,6 +22,8 @@ pub(crate) struct Request {
     /// As it was sent: what a signature covers.
     pub(crate) uri: Uri,
     pub(crate) target: Target,
+    /// Whether its host or its path names the bucket.
+    pub(crate) style: Style,
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
     pub(crate) attributes: Attributes,
@@ -31,11 +34,17 @@ impl Request {
     pub(crate) fn read(parts: Parts, domain: Option<&str>) -> S3Result<Self> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let target = Target::of(&parts, domain)?;
+        let style = if bucket_in_host(&parts, domain).is_some() {
+            Style::VirtualHost
+        } else {
+            Style::Path
+        };
         let attributes = Attributes::of_request(&parts.headers, &query)?;
         Ok(Self {
             method: parts.method,
             uri: parts.uri,
             target,
+            style,
             query,
             headers: parts.headers,
             attributes,
@@ -46,6 +55,11 @@ impl Request {
     pub(crate) fn header(&self, name: &header::HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+fn bucket_in_host<'a>(parts: &'a Parts, domain: Option<&str>) -> Option<&'a str> {
+    let host = parts.headers.get(header::HOST)?.to_str().ok()?;
+    virtual_bucket(host, domain?)
 }
 
 fn virtual_bucket<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
@@ -94,14 +108,7 @@ impl Target {
 fn split<'a>(parts: &'a Parts, domain: Option<&str>) -> (&'a str, &'a str) {
     let path = parts.uri.path();
     let path = path.strip_prefix('/').unwrap_or(path);
-    let host = parts
-        .headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    match host
-        .zip(domain)
-        .and_then(|(host, domain)| virtual_bucket(host, domain))
-    {
+    match bucket_in_host(parts, domain) {
         Some(bucket) => (bucket, path),
         None => path.split_once('/').unwrap_or((path, "")),
     }
@@ -183,7 +190,7 @@ impl From<DiskError> for S3Error {
                     format!("the whole is not what was promised: {what}"),
                 );
             }
-            DiskError::ChecksumTypeUnsupported => {
+            DiskError::ChecksumTypeUnsupported | DiskError::OtherChecksumType => {
                 return Self::new(Code::InvalidRequest, error.to_string());
             }
             DiskError::Io(_)

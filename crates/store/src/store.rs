@@ -194,6 +194,7 @@ impl Store {
         );
         caller.require_operation(operation, &request)?;
         request.attributes.check_owner()?;
+        request.attributes.refuse_unsupported()?;
         let call = Call {
             disk: &store.disk,
             region: &store.region,

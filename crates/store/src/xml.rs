@@ -97,7 +97,8 @@ fn root_name(text: &str) -> Option<&str> {
     }
     let name = rest.strip_prefix('<')?;
     let end = name.find(|c: char| c.is_whitespace() || c == '>' || c == '/')?;
-    Some(&name[..end])
+    let name = &name[..end];
+    Some(name.split_once(':').map_or(name, |(_, local)| local))
 }
 
 #[cfg(test)]
@@ -124,6 +125,8 @@ mod tests {
         }
         let good = b"<?xml version='1.0'?>\n<!-- x --><Delete xmlns=\"x\"><Key>a&amp;b</Key><Key> c </Key></Delete>";
         assert_eq!(read::<Delete>("Delete", good).unwrap().key, ["a&b", " c "]);
+        let prefixed = b"<s:Delete xmlns:s=\"x\"><s:Key>a</s:Key></s:Delete>";
+        assert_eq!(read::<Delete>("Delete", prefixed).unwrap().key, ["a"]);
         for bad in [
             &b"<Other><Key>a</Key></Other>"[..],
             b"",

@@ -6,7 +6,8 @@ use md5::{Digest as _, Md5};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    Checksum, Condition, Disk, DiskError, ETag, ObjectInfo, PartNumber, UploadChecksum, UploadRef,
+    Checksum, ChecksumType, Condition, Disk, DiskError, ETag, ObjectInfo, PartNumber,
+    UploadChecksum, UploadRef,
     body::{self, BodyId},
     bucket::bucket_id,
     columns::{Millis, int, json},
@@ -26,7 +27,7 @@ const ANSWER_KEPT: Duration = Duration::from_hours(24);
 pub struct CompletePart {
     pub number: PartNumber,
     pub etag: ETag,
-    /// Compared with the part's own, where it has one of that algorithm.
+    /// What the part's own must be.
     pub checksum: Option<Checksum>,
 }
 
@@ -40,6 +41,8 @@ pub struct CompleteUpload {
     pub size_bytes: Option<u64>,
     /// What the whole's checksum must be.
     pub checksum: Option<Checksum>,
+    /// Of which type the checksum is that the upload was begun with, if it was.
+    pub checksum_type: Option<ChecksumType>,
 }
 
 impl Disk {
@@ -54,6 +57,7 @@ impl Disk {
                 Err(DiskError::NoSuchUpload) => answered(conn, &complete),
                 Err(error) => Err(error),
                 Ok(upload) => {
+                    check_type(&complete, upload.checksum)?;
                     let chosen = choose(part::all(conn, &complete.upload.id)?, &complete.parts)?;
                     let whole = ObjectInfo {
                         etag: etag_of(chosen.iter().map(|part| &part.info.etag)),
@@ -75,6 +79,13 @@ impl Disk {
             }
         })
         .await
+    }
+}
+
+fn check_type(complete: &CompleteUpload, upload: Option<UploadChecksum>) -> Result<(), DiskError> {
+    match (complete.checksum_type, upload) {
+        (Some(named), Some(upload)) if named != upload.kind => Err(DiskError::OtherChecksumType),
+        _ => Ok(()),
     }
 }
 
@@ -110,12 +121,8 @@ fn choose(stored: Vec<StoredPart>, named: &[CompletePart]) -> Result<Vec<StoredP
 impl CompletePart {
     fn fits(&self, part: &StoredPart) -> bool {
         let same = |wanted: &Checksum| {
-            let of_same_algorithm = part
-                .info
-                .checksums
-                .iter()
-                .find(|own| own.algorithm == wanted.algorithm);
-            of_same_algorithm.is_none_or(|own| own.value == wanted.value)
+            let mut own = part.info.checksums.iter();
+            own.any(|own| own.algorithm == wanted.algorithm && own.value == wanted.value)
         };
         part.info.number == self.number
             && part.info.etag == self.etag

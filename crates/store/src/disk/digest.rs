@@ -66,6 +66,23 @@ impl ChecksumAlgorithm {
         }
     }
 
+    /// How many bytes a checksum has.
+    pub(crate) fn length(self) -> usize {
+        match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64Nvme => 8,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    /// The checksum of these bytes, in Base64.
+    pub(crate) fn of(self, bytes: &[u8]) -> String {
+        let mut running = Running::new(self);
+        running.update(bytes);
+        running.finish()
+    }
+
     fn crc(self) -> Option<CrcAlgorithm> {
         match self {
             Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
@@ -73,10 +90,6 @@ impl ChecksumAlgorithm {
             Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
             Self::Sha1 | Self::Sha256 => None,
         }
-    }
-
-    fn crc_bytes(self) -> usize {
-        if self == Self::Crc64Nvme { 8 } else { 4 }
     }
 }
 
@@ -116,7 +129,7 @@ fn combine_crcs(algorithm: ChecksumAlgorithm, parts: &[PartChecksum<'_>]) -> Opt
     let mut whole = crc_fast::checksum(crc, b"");
     for part in parts {
         let bytes = BASE64_STANDARD.decode(part.value).ok()?;
-        if bytes.len() != algorithm.crc_bytes() {
+        if bytes.len() != algorithm.length() {
             return None;
         }
         let value = bytes
@@ -128,7 +141,7 @@ fn combine_crcs(algorithm: ChecksumAlgorithm, parts: &[PartChecksum<'_>]) -> Opt
 }
 
 fn encode_crc(algorithm: ChecksumAlgorithm, value: u64) -> String {
-    BASE64_STANDARD.encode(&value.to_be_bytes()[8 - algorithm.crc_bytes()..])
+    BASE64_STANDARD.encode(&value.to_be_bytes()[8 - algorithm.length()..])
 }
 
 /// Lower-case hexadecimal.
@@ -226,17 +239,11 @@ impl Running {
 mod tests {
     use super::*;
 
-    fn digest(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> String {
-        let mut running = Running::new(algorithm);
-        running.update(bytes);
-        running.finish()
-    }
-
     #[test]
     fn the_checksums_of_the_check_string_are_the_published_ones() {
-        let check = |algorithm, expected: &[u8]| {
+        let check = |algorithm: ChecksumAlgorithm, expected: &[u8]| {
             assert_eq!(
-                digest(algorithm, b"123456789"),
+                algorithm.of(b"123456789"),
                 BASE64_STANDARD.encode(expected),
                 "{algorithm:?}"
             );
@@ -248,11 +255,11 @@ mod tests {
             &0xae8b_1486_0a79_9888_u64.to_be_bytes(),
         );
         assert_eq!(
-            digest(ChecksumAlgorithm::Sha1, b"abc"),
+            ChecksumAlgorithm::Sha1.of(b"abc"),
             "qZk+NkcGgWq6PiVxeFDCbJzQ2J0="
         );
         assert_eq!(
-            digest(ChecksumAlgorithm::Sha256, b"abc"),
+            ChecksumAlgorithm::Sha256.of(b"abc"),
             "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
         );
     }
@@ -266,7 +273,7 @@ mod tests {
             ChecksumAlgorithm::Crc32c,
             ChecksumAlgorithm::Crc64Nvme,
         ] {
-            let values = pieces.map(|piece| (digest(algorithm, piece), piece.len() as u64));
+            let values = pieces.map(|piece| (algorithm.of(piece), piece.len() as u64));
             let parts: Vec<_> = values
                 .iter()
                 .map(|(value, size_bytes)| PartChecksum {
@@ -275,15 +282,15 @@ mod tests {
                 })
                 .collect();
             let combined = combine(algorithm, ChecksumType::FullObject, &parts).unwrap();
-            assert_eq!(combined.value, digest(algorithm, &whole), "{algorithm:?}");
+            assert_eq!(combined.value, algorithm.of(&whole), "{algorithm:?}");
         }
     }
 
     #[test]
     fn a_composite_checksum_is_one_of_the_parts_checksums() {
         let parts = [
-            digest(ChecksumAlgorithm::Sha256, b"one"),
-            digest(ChecksumAlgorithm::Sha256, b"two"),
+            ChecksumAlgorithm::Sha256.of(b"one"),
+            ChecksumAlgorithm::Sha256.of(b"two"),
         ];
         let expected = Sha256::digest(
             parts

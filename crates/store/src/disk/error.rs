@@ -42,6 +42,8 @@ pub enum DiskError {
     /// SHA-1 and SHA-256 of parts cannot be combined to that of the whole, and CRC64NVME has no composite form.
     #[error("this checksum algorithm does not exist in this form for multipart uploads")]
     ChecksumTypeUnsupported,
+    #[error("the upload was created with another type of checksum")]
+    OtherChecksumType,
     #[error("the range lies outside the object")]
     InvalidRange,
     #[error("no space left for data")]

@@ -40,11 +40,13 @@ pub struct ObjectInfo {
     pub parts: Option<u16>,
 }
 
-/// What must be true of the key that is written to, at the moment of writing.
+/// What must be true of the key that is written to or deleted, at that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// `If-None-Match: *`: there is no object, else [`DiskError::PreconditionFailed`].
     Absent,
+    /// `If-Match: *`: there is an object, else `PreconditionFailed`.
+    Exists,
     /// `If-Match`: the object there has this ETag, else `PreconditionFailed`; none at all is `NoSuchKey`.
     Matches(ETag),
 }
@@ -126,15 +128,14 @@ impl Disk {
         .await
     }
 
-    /// Deletes the object under `key`. There being none is no error, unless an ETag is asked for (`If-Match`).
+    /// Deletes the object under `key`. There being none is no error, unless a condition asks for one.
     pub async fn delete_object(
         &self,
         bucket: &BucketName,
         key: &ObjectKey,
-        if_match: Option<&ETag>,
+        condition: Option<Condition>,
     ) -> Result<(), DiskError> {
         let (bucket, key) = (bucket.clone(), key.clone());
-        let condition = if_match.cloned().map(Condition::Matches);
         self.change(move |conn| {
             let bucket = bucket_id(conn, &bucket)?;
             let existing = existing(conn, bucket, &key)?;
@@ -278,7 +279,9 @@ fn existing(
 
 fn check(existing: Option<&ETag>, condition: Option<&Condition>) -> Result<(), DiskError> {
     match (condition, existing) {
-        (Some(Condition::Absent), Some(_)) => Err(DiskError::PreconditionFailed),
+        (Some(Condition::Absent), Some(_)) | (Some(Condition::Exists), None) => {
+            Err(DiskError::PreconditionFailed)
+        }
         (Some(Condition::Matches(_)), None) => Err(DiskError::NoSuchKey),
         (Some(Condition::Matches(wanted)), Some(etag)) if wanted != etag => {
             Err(DiskError::PreconditionFailed)

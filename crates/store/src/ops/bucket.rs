@@ -29,7 +29,6 @@ pub(super) async fn list(call: Call<'_>) -> S3Result<Reply> {
 /// The body may ask for a location; there is but one.
 pub(super) async fn create(call: Call<'_>) -> S3Result<Reply> {
     let bucket = call.bucket()?;
-    call.request.attributes.refuse_unsupported()?;
     call.disk.create_bucket(bucket).await?;
     let mut reply = reply::empty(StatusCode::OK);
     reply::set(reply.headers_mut(), header::LOCATION, &format!("/{bucket}"));

@@ -18,7 +18,6 @@ use crate::xml::Xml;
 pub(super) async fn object(call: Call<'_>) -> S3Result<Reply> {
     let (bucket, key) = call.object()?;
     let attributes = &call.request.attributes;
-    attributes.refuse_unsupported()?;
     let metadata = if replaces(attributes, "x-amz-metadata-directive")? {
         Some(attributes.metadata()?)
     } else {

@@ -1,12 +1,14 @@
 //! Deletion: one object, or up to a thousand at once.
 
+use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::Call;
 use crate::access::{Caller, object_arn};
 use crate::conditions::bare;
-use crate::disk::{BucketName, Disk, ETag};
+use crate::disk::{BucketName, Condition, Disk, ETag};
 use crate::error::{Code, S3Error, S3Result};
 use crate::reply::{self, Reply};
 use crate::request::object_key;
@@ -16,15 +18,17 @@ const MAX_BATCH: usize = 1000;
 
 pub(super) async fn one(call: Call<'_>) -> S3Result<Reply> {
     let (bucket, key) = call.object()?;
-    call.request.attributes.refuse_unsupported()?;
-    let etag = call
-        .request
-        .attributes
-        .value("if-match")
-        .filter(|etag| *etag != "*");
-    let etag = etag.map(|etag| ETag::new(bare(etag)));
-    call.disk.delete_object(bucket, key, etag.as_ref()).await?;
+    let condition = call.request.attributes.value("if-match").map(condition);
+    call.disk.delete_object(bucket, key, condition).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// The condition of an `If-Match`.
+fn condition(etag: &str) -> Condition {
+    match bare(etag) {
+        "*" => Condition::Exists,
+        etag => Condition::Matches(ETag::new(etag)),
+    }
 }
 
 #[derive(Deserialize)]
@@ -35,7 +39,9 @@ struct Delete {
     quiet: bool,
 }
 
+/// An element that is not listed here could be a condition: it is refused, not skipped.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Named {
     #[serde(rename = "Key")]
     key: String,
@@ -43,6 +49,10 @@ struct Named {
     version: Option<String>,
     #[serde(rename = "ETag")]
     etag: Option<String>,
+    #[serde(rename = "Size")]
+    size: Option<IgnoredAny>,
+    #[serde(rename = "LastModifiedTime")]
+    modified: Option<IgnoredAny>,
 }
 
 pub(super) async fn batch(call: Call<'_>) -> S3Result<Reply> {
@@ -53,13 +63,19 @@ pub(super) async fn batch(call: Call<'_>) -> S3Result<Reply> {
     if delete.objects.is_empty() || delete.objects.len() > MAX_BATCH {
         return Err(Code::MalformedXML.into());
     }
-    let mut results = Vec::with_capacity(delete.objects.len());
-    for object in delete.objects {
-        let result = delete_named(disk, caller, bucket, &object).await;
-        results.push((object.key, result));
+    let conditional = |object: &Named| object.size.is_some() || object.modified.is_some();
+    if delete.objects.iter().any(conditional) {
+        return Err(S3Error::not_implemented("Size, LastModifiedTime"));
     }
+    let deletions: Vec<_> = delete
+        .objects
+        .iter()
+        .map(|object| delete_named(disk, caller, bucket, object))
+        .collect();
+    // At once, so that they share commits.
+    let results: Vec<_> = stream::iter(deletions).buffered(MAX_BATCH).collect().await;
     let document = Xml::document("DeleteResult", |xml| {
-        for (key, result) in &results {
+        for (Named { key, .. }, result) in delete.objects.iter().zip(&results) {
             match result {
                 Ok(()) if delete.quiet => {}
                 Ok(()) => xml.element("Deleted", |xml| xml.text("Key", key)),
@@ -83,7 +99,7 @@ async fn delete_named(
     if object
         .version
         .as_deref()
-        .is_some_and(|version| version != "null")
+        .is_some_and(|version| !matches!(version, "" | "null"))
     {
         return Err(S3Error::new(
             Code::InvalidArgument,
@@ -92,6 +108,6 @@ async fn delete_named(
     }
     let key = object_key(object.key.clone())?;
     caller.require("s3:DeleteObject", &object_arn(bucket, &key))?;
-    let etag = object.etag.as_deref().map(|etag| ETag::new(bare(etag)));
-    Ok(disk.delete_object(bucket, &key, etag.as_ref()).await?)
+    let condition = object.etag.as_deref().map(condition);
+    Ok(disk.delete_object(bucket, &key, condition).await?)
 }

@@ -3,7 +3,7 @@
 use http::{StatusCode, header};
 use serde::Deserialize;
 
-use super::{Call, Content, MAX_DOCUMENT, location, name_condition, receive};
+use super::{Call, Content, location, name_condition, receive};
 use crate::checksum::{self, Promise};
 use crate::disk::{
     Checksum, ChecksumAlgorithm, ChecksumType, CompletePart, CompleteUpload, CreateUpload, ETag,
@@ -17,7 +17,6 @@ use crate::xml::{self, Xml};
 pub(super) async fn create(call: Call<'_>) -> S3Result<Reply> {
     let (bucket, key) = call.object()?;
     let attributes = &call.request.attributes;
-    attributes.refuse_unsupported()?;
     let checksum = upload_checksum(attributes)?;
     let create = CreateUpload {
         bucket: bucket.clone(),
@@ -95,7 +94,6 @@ pub(super) async fn upload_part(call: Call<'_>) -> S3Result<Reply> {
     let number = part_number(&call)?;
     let disk = call.disk;
     let attributes = &call.request.attributes;
-    attributes.refuse_unsupported()?;
     let wanted = disk
         .upload(&upload)
         .await?
@@ -188,17 +186,13 @@ pub(super) async fn complete(call: Call<'_>) -> S3Result<Reply> {
     let condition = attributes.write_condition()?;
     let checksum = promised_whole(attributes)?;
     let size_bytes = attributes.number("x-amz-mp-object-size")?;
-    if let Some(kind) = attributes
+    let checksum_type = attributes
         .value("x-amz-checksum-type")
         .map(checksum_type)
-        .transpose()?
-    {
-        check_type(kind, disk.upload(&upload).await?.checksum)?;
-    }
-    let document: Complete = xml::read(
-        "CompleteMultipartUpload",
-        &call.body()?.collect(MAX_DOCUMENT).await?,
-    )?;
+        .transpose()?;
+    let promise = Promise::without_checksum(attributes)?;
+    let document = call.document_as(promise).await?;
+    let document: Complete = xml::read("CompleteMultipartUpload", &document)?;
     if document.parts.is_empty() || document.parts.len() > usize::from(PartNumber::MAX) {
         return Err(Code::MalformedXML.into());
     }
@@ -213,6 +207,7 @@ pub(super) async fn complete(call: Call<'_>) -> S3Result<Reply> {
         condition,
         size_bytes,
         checksum,
+        checksum_type,
     };
     let info = disk
         .complete_upload(complete)
@@ -236,16 +231,6 @@ fn promised_whole(attributes: &Attributes) -> S3Result<Option<Checksum>> {
         return Ok(Some(whole));
     }
     Ok(None)
-}
-
-fn check_type(given: ChecksumType, upload: Option<UploadChecksum>) -> S3Result<()> {
-    if upload.is_none_or(|upload| upload.kind == given) {
-        return Ok(());
-    }
-    Err(S3Error::new(
-        Code::InvalidRequest,
-        "The upload was created with another checksum type than x-amz-checksum-type names.",
-    ))
 }
 
 fn completed(request: &Request, upload: &UploadRef, info: &ObjectInfo) -> Reply {

@@ -17,7 +17,6 @@ use crate::request::{Query, Request};
 pub(super) async fn put(call: Call<'_>) -> S3Result<Reply> {
     let (bucket, key) = call.object()?;
     let (disk, attributes) = (call.disk, &call.request.attributes);
-    attributes.refuse_unsupported()?;
     let put = PutObject {
         bucket: bucket.clone(),
         key: key.clone(),

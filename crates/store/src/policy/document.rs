@@ -1,8 +1,10 @@
 //! A policy document as it is written, and its reading.
 
-use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use super::condition::Condition;
 use super::{Inverted, Pattern, PolicyError, Statement};
@@ -27,7 +29,43 @@ pub(super) struct RawStatement {
     resource: Option<OneOrMany<String>>,
     not_resource: Option<OneOrMany<String>>,
     #[serde(default)]
-    condition: BTreeMap<String, BTreeMap<String, OneOrMany<Scalar>>>,
+    condition: Pairs<Pairs<OneOrMany<Scalar>>>,
+}
+
+/// A map in its order. A name given twice is refused: of two conditions one would be lost.
+struct Pairs<V>(Vec<(String, V)>);
+
+impl<V> Default for Pairs<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<V>(PhantomData<V>);
+
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Reader<V> {
+            type Value = Pairs<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map without duplicates")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs: Vec<(String, V)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, V>()? {
+                    if pairs.iter().any(|(known, _)| *known == name) {
+                        return Err(A::Error::custom(format!("`{name}` is given twice")));
+                    }
+                    pairs.push((name, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Reader(PhantomData))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -74,11 +112,11 @@ impl TryFrom<RawStatement> for Statement {
     type Error = PolicyError;
 
     fn try_from(raw: RawStatement) -> Result<Self, PolicyError> {
-        let mut actions = one_of(raw.action, raw.not_action)?;
+        let mut actions = one_of("Action", raw.action, raw.not_action)?;
         for action in &mut actions.patterns {
             action.make_ascii_lowercase();
         }
-        let resources = one_of(raw.resource, raw.not_resource)?;
+        let resources = one_of("Resource", raw.resource, raw.not_resource)?;
         for resource in &resources.patterns {
             refuse_variable(resource)?;
             if resource != "*" && !resource.starts_with("arn:aws:s3:::") {
@@ -86,13 +124,14 @@ impl TryFrom<RawStatement> for Statement {
             }
         }
         let mut conditions = Vec::new();
-        for (operator, keys) in raw.condition {
-            for (key, values) in keys {
-                let values = values
+        for (operator, keys) in raw.condition.0 {
+            for (key, values) in keys.0 {
+                let values: Vec<_> = values
                     .into_vec()
                     .into_iter()
                     .map(Scalar::into_text)
                     .collect();
+                refuse_empty(&key, &values)?;
                 conditions.push(Condition::parse(&operator, key, values)?);
             }
         }
@@ -106,19 +145,26 @@ impl TryFrom<RawStatement> for Statement {
 }
 
 fn one_of(
+    name: &str,
     plain: Option<OneOrMany<String>>,
     inverted: Option<OneOrMany<String>>,
 ) -> Result<Pattern, PolicyError> {
-    match (plain, inverted) {
-        (Some(list), None) => Ok(Pattern {
-            inverted: Inverted::No,
-            patterns: list.into_vec(),
-        }),
-        (None, Some(list)) => Ok(Pattern {
-            inverted: Inverted::Yes,
-            patterns: list.into_vec(),
-        }),
-        _ => Err(PolicyError::Shape),
+    let (list, inverted) = match (plain, inverted) {
+        (Some(list), None) => (list, Inverted::No),
+        (None, Some(list)) => (list, Inverted::Yes),
+        _ => return Err(PolicyError::Shape),
+    };
+    let patterns = list.into_vec();
+    refuse_empty(name, &patterns)?;
+    Ok(Pattern { inverted, patterns })
+}
+
+/// An empty list matches nothing, inverted everything: neither is what its writer meant.
+fn refuse_empty(name: &str, list: &[String]) -> Result<(), PolicyError> {
+    if list.is_empty() {
+        Err(PolicyError::Empty(name.to_owned()))
+    } else {
+        Ok(())
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) fn complete(upload: &UploadRef, parts: &[PartInfo]) -> CompleteUpload
         condition: None,
         size_bytes: None,
         checksum: None,
+        checksum_type: None,
     }
 }
 

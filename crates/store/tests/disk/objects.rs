@@ -173,7 +173,11 @@ async fn a_write_pinned_to_an_etag_fails_once_the_object_is_another() {
     ));
     let delete = store
         .disk
-        .delete_object(&bucket(), &key("a"), Some(&first))
+        .delete_object(
+            &bucket(),
+            &key("a"),
+            Some(Condition::Matches(first.clone())),
+        )
         .await;
     assert!(matches!(delete, Err(DiskError::PreconditionFailed)));
     assert_eq!(store.bytes("a").await.unwrap(), b"second");
