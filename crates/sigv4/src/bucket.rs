@@ -1,8 +1,9 @@
 //! Where a bucket is: its endpoint's scheme and host, and how the bucket is named in a URL.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
-use crate::encode::push_path;
+use crate::encode::push_key;
 use crate::error::SignError;
 
 /// How a request names its bucket.
@@ -18,11 +19,10 @@ pub enum Style {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {
     name: String,
-    /// `https://host:port`
-    origin: String,
-    scheme_length: usize,
-    /// What stands before a key's slash: the endpoint's own path and, in path style, the bucket.
-    prefix: String,
+    /// What stands before a key's slash: `https://host:port`, the endpoint's own path and, in path style, the bucket.
+    base: String,
+    /// Where in `base` the host is.
+    host: Range<usize>,
 }
 
 impl Bucket {
@@ -55,9 +55,8 @@ impl Bucket {
         };
         Ok(Self {
             name: name.to_owned(),
-            origin: format!("{scheme}{host}"),
-            scheme_length: scheme.len(),
-            prefix,
+            base: format!("{scheme}{host}{prefix}"),
+            host: scheme.len()..scheme.len() + host.len(),
         })
     }
 
@@ -67,32 +66,29 @@ impl Bucket {
 
     /// The value of the `Host` header, with the port unless it is the scheme's own.
     pub fn host(&self) -> &str {
-        &self.origin[self.scheme_length..]
+        &self.base[self.host.clone()]
     }
 
     /// The bucket's own URL, where a form is posted to.
     pub fn url(&self) -> String {
         let mut url = String::new();
-        url.push_str(&self.origin);
-        self.push_path(&mut url, None);
+        self.push_url(&mut url, None);
         url
     }
 
-    pub(crate) fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Writes the path of the key, or of the bucket itself.
-    pub(crate) fn push_path(&self, out: &mut String, key: Option<&str>) {
-        out.push_str(&self.prefix);
+    /// Writes the URL of the key, or of the bucket itself, and tells where in `out` its path begins.
+    pub(crate) fn push_url(&self, out: &mut String, key: Option<&str>) -> usize {
+        let path = out.len() + self.host.end;
+        out.push_str(&self.base);
         match key {
             Some(key) => {
                 out.push('/');
-                push_path(out, key.as_bytes());
+                push_key(out, key);
             }
-            None if self.prefix.is_empty() => out.push('/'),
+            None if self.host.end == self.base.len() => out.push('/'),
             None => {}
         }
+        path
     }
 }
 

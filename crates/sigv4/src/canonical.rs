@@ -1,7 +1,6 @@
 //! The canonical request: method, path, query, signed headers and payload, in AWS's one spelling.
 
 use std::cmp::Ordering;
-use std::ops::Range;
 
 use crate::encode::{classify, is_unreserved, push_query};
 use crate::error::SignError;
@@ -30,7 +29,14 @@ impl<'a> Headers<'a> {
             plain |= u64::from(class == PLAIN) << position;
         }
         let name = |position: usize| rest.get(position).map_or("host", |&(name, _)| name);
-        let order = Order::of(rest.len() + 1, |a, b| compare_names(name(a), name(b)));
+        let all_plain = plain.count_ones() as usize == rest.len();
+        let order = Order::of(rest.len() + 1, |a, b| {
+            if all_plain {
+                name(a).cmp(name(b))
+            } else {
+                compare_names(name(a), name(b))
+            }
+        });
         Ok(Self {
             host,
             rest,
@@ -50,13 +56,17 @@ impl<'a> Headers<'a> {
     }
 
     /// `content-type%3Bhost` for a `separator` of `%3B`.
+    #[inline]
     pub(crate) fn push_names(&self, out: &mut String, separator: &str) {
         let mut last = "";
         for (name, _, plain) in self.iter() {
-            if !last.eq_ignore_ascii_case(name) {
-                out.push_str(if last.is_empty() { "" } else { separator });
-                push_name(out, name, plain);
+            if last.eq_ignore_ascii_case(name) {
+                continue;
             }
+            if !last.is_empty() {
+                out.push_str(separator);
+            }
+            push_name(out, name, plain);
             last = name;
         }
     }
@@ -68,7 +78,9 @@ impl<'a> Headers<'a> {
             if last.eq_ignore_ascii_case(name) {
                 out.push(',');
             } else {
-                out.push_str(if last.is_empty() { "" } else { "\n" });
+                if !last.is_empty() {
+                    out.push('\n');
+                }
                 push_name(out, name, plain);
                 out.push(':');
             }
@@ -78,30 +90,24 @@ impl<'a> Headers<'a> {
         out.push('\n');
     }
 
-    /// The SHA-256 of the canonical request for a URL whose canonical path and query are in `out`. The request is written behind
-    /// them and cut off again: text in one piece is hashed fastest, and `out` has the room the next time.
-    pub(crate) fn hash_request(
+    /// The SHA-256 of a canonical request, of which `hash` has taken all up to the query. The rest is written behind what is in
+    /// `scratch` and cut off again: text in one piece is hashed fastest, and a reused buffer has the room.
+    pub(crate) fn finish_request(
         &self,
-        out: &mut String,
-        method: &str,
-        target: &Target,
+        mut hash: Sha256,
+        scratch: &mut String,
         payload: &str,
     ) -> [u8; 32] {
-        let end = out.len();
-        out.push_str(method);
-        for part in [&target.path, &target.query] {
-            out.push('\n');
-            out.extend_from_within(part.clone());
-        }
-        out.push('\n');
-        self.push_lines(out);
-        out.push('\n');
-        self.push_names(out, ";");
-        out.push('\n');
-        out.push_str(payload);
-        let hash = Sha256::digest(&out.as_bytes()[end..]);
-        out.truncate(end);
-        hash
+        let end = scratch.len();
+        scratch.push('\n');
+        self.push_lines(scratch);
+        scratch.push('\n');
+        self.push_names(scratch, ";");
+        scratch.push('\n');
+        scratch.push_str(payload);
+        hash.update(&scratch.as_bytes()[end..]);
+        scratch.truncate(end);
+        hash.finish()
     }
 
     /// What the headers say of the payload: nothing means that it is not signed.
@@ -111,12 +117,6 @@ impl<'a> Headers<'a> {
         });
         given.map_or(UNSIGNED_PAYLOAD, |&(_, value)| value)
     }
-}
-
-/// Where in a URL its path and its query are.
-pub(crate) struct Target {
-    pub(crate) path: Range<usize>,
-    pub(crate) query: Range<usize>,
 }
 
 fn push_name(out: &mut String, name: &str, plain: bool) {
@@ -195,10 +195,10 @@ const fn is_token_mark(byte: u8) -> bool {
     )
 }
 
-/// The first three lines of a canonical request.
-pub(crate) fn start_request(method: &str, path: &str, query: &str) -> Sha256 {
+/// The first two lines of a canonical request, before its query.
+pub(crate) fn start_request(method: &str, path: &str) -> Sha256 {
     let mut hash = Sha256::new();
-    for line in [method, path, query] {
+    for line in [method, path] {
         hash.update(line.as_bytes());
         hash.update(b"\n");
     }

@@ -13,7 +13,7 @@ use crate::error::SignError;
 use crate::presign::MAX_LIFETIME;
 use crate::scope::{ALGORITHM, Scope, Signature};
 use crate::sha256::Sha256;
-use crate::signer::Signer;
+use crate::signer::{Moment, Signer};
 use crate::stamp::Stamp;
 
 /// One condition of a POST policy (S3 API reference, "POST Policy", "Condition Matching").
@@ -116,17 +116,18 @@ impl Signer {
         }
         let expiration = Stamp::of(now + Duration::from_secs(lifetime)).ok_or(SignError::Time)?;
         check_fields(policy.conditions)?;
-        let (stamp, signature) = self.on_day(now, |stamp, day| {
+        let (stamp, signature) = self.at(now, |Moment { stamp, day, .. }| {
             buffer.json.clear();
             buffer.json.push_str(&day.form.rest);
             push_policy(&mut buffer.json, policy, stamp, &expiration);
-            buffer.policy.clear();
-            buffer.policy.push_str(&day.form.base64);
-            STANDARD.encode_string(&buffer.json, &mut buffer.policy);
             buffer.credential.clear();
             buffer.credential.push_str(&day.credential);
+            buffer.policy.clear();
+            buffer.policy.push_str(&day.form.base64);
             let mut mac = day.form.mac.clone();
-            mac.update(&buffer.policy.as_bytes()[day.form.base64.len()..]);
+            for group in buffer.json.as_bytes().chunks(BLOCK) {
+                push_base64(&mut buffer.policy, &mut mac, group);
+            }
             (*stamp, Signature::new(&day.scope.key.finish(mac)))
         })?;
         Ok(PostForm {
@@ -138,6 +139,19 @@ impl Signer {
             signature,
         })
     }
+}
+
+/// As many bytes as are one block of the hash when they are encoded.
+const BLOCK: usize = 48;
+
+/// Encodes and hashes a block: the processor can do the one while it waits for the other.
+fn push_base64(out: &mut String, mac: &mut Sha256, group: &[u8]) {
+    let mut encoded = [0; 64];
+    let length = STANDARD
+        .encode_slice(group, &mut encoded)
+        .unwrap_or_default();
+    mac.update(&encoded[..length]);
+    out.push_str(std::str::from_utf8(&encoded[..length]).unwrap_or_default());
 }
 
 fn check_fields(conditions: &[Condition<'_>]) -> Result<(), SignError> {
@@ -173,17 +187,8 @@ fn push_policy(json: &mut String, policy: &PostPolicy<'_>, stamp: &Stamp, expira
         }
     }
     json.push_str("],\"expiration\":\"");
-    let text = expiration.as_str();
-    for (part, mark) in [
-        (0..4, "-"),
-        (4..6, "-"),
-        (6..11, ":"),
-        (11..13, ":"),
-        (13..16, "\"}"),
-    ] {
-        json.push_str(&text[part]);
-        json.push_str(mark);
-    }
+    json.push_str(std::str::from_utf8(&expiration.extended()).unwrap_or_default());
+    json.push_str("\"}");
 }
 
 const EQUALS: [&str; 3] = [",{\"", "\":\"", "\"}"];
@@ -209,7 +214,7 @@ fn push_condition(json: &mut String, around: [&str; 3], field: &str, value: &str
 /// How every policy of a day begins: encoded and hashed once. The order of a policy's members is free, and so the day's come first.
 pub(crate) struct FormPrefix {
     base64: String,
-    /// What is left of the prefix after the last whole group of three bytes.
+    /// What is left of the prefix after the last whole [`BLOCK`].
     rest: String,
     mac: Sha256,
 }
@@ -224,7 +229,7 @@ impl FormPrefix {
         json.push_str(",{\"x-amz-date\":\"");
         json.push_str(date);
         json.push('T');
-        let rest = json.split_off(json.len() / 3 * 3);
+        let rest = json.split_off(json.len() / BLOCK * BLOCK);
         let base64 = STANDARD.encode(json);
         let mut mac = scope.key.start();
         mac.update(base64.as_bytes());

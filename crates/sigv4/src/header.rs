@@ -3,14 +3,13 @@
 use std::time::SystemTime;
 
 use crate::bucket::Bucket;
-use crate::canonical::{Headers, Target, check_method, push_parameter};
+use crate::canonical::{Headers, check_method, push_parameter, start_request};
 use crate::chunk::ChunkSigner;
 use crate::error::SignError;
 use crate::payload::Payload;
 use crate::presign::{check_key, check_query, query_order};
 use crate::scope::ALGORITHM;
-use crate::signer::{Day, Signer};
-use crate::stamp::Stamp;
+use crate::signer::{Moment, Signer};
 
 /// A request to be signed in a header.
 #[derive(Clone, Copy, Debug)]
@@ -61,17 +60,15 @@ impl Signer {
         {
             return Err(SignError::Header((*name).to_owned()));
         }
-        self.on_day(now, |stamp, day| {
-            self.write_authorization(request, stamp, day)
-        })?
+        self.at(now, |moment| self.write_authorization(request, moment))?
     }
 
     fn write_authorization(
         &self,
         request: &Request<'_>,
-        stamp: &Stamp,
-        day: &Day,
+        moment: &Moment,
     ) -> Result<Authorized, SignError> {
+        let (stamp, day) = (&moment.stamp, &moment.day);
         let payload = request.payload.to_string();
         let mut signed = request.headers.to_vec();
         signed.push(("x-amz-content-sha256", &payload));
@@ -80,21 +77,18 @@ impl Signer {
         signed.extend(token.map(|token| ("x-amz-security-token", token.expose())));
         let headers = Headers::new(request.bucket.host(), &signed)?;
 
-        let mut url = request.bucket.origin().to_owned();
-        let path = url.len();
-        request.bucket.push_path(&mut url, request.key);
+        let mut url = String::new();
+        let path = request.bucket.push_url(&mut url, request.key);
+        let mut hash = start_request(request.method, &url[path..]);
         let query = url.len() + 1;
         for (index, position) in query_order(request.query)?.iter().enumerate() {
             let (name, value) = request.query[position];
             url.push(if index == 0 { '?' } else { '&' });
             push_parameter(&mut url, name.as_bytes(), value.as_bytes());
         }
-        let target = Target {
-            path: path..query - 1,
-            query: query.min(url.len())..url.len(),
-        };
-        let hash = headers.hash_request(&mut url, request.method, &target, &payload);
-        let signature = day.scope.sign_request(stamp, &hash);
+        hash.update(url.get(query..).unwrap_or_default().as_bytes());
+        let hash = headers.finish_request(hash, &mut url, &payload);
+        let signature = moment.sign_request(&hash);
 
         let mut authorization = format!("{ALGORITHM} Credential={},SignedHeaders=", day.credential);
         headers.push_names(&mut authorization, ";");

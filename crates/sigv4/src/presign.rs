@@ -4,14 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::bucket::Bucket;
 use crate::canonical::{
-    Headers, Target, check_method, compare_encoded, compare_parameters, push_parameter,
+    Headers, check_method, compare_encoded, compare_parameters, push_parameter, start_request,
 };
 use crate::encode::push_number;
 use crate::error::SignError;
 use crate::order::Order;
-use crate::scope::Signature;
-use crate::signer::{Day, Signer};
-use crate::stamp::Stamp;
+use crate::signer::{Moment, Signer};
 
 pub(crate) const MAX_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
@@ -68,39 +66,29 @@ impl Signer {
         check_method(request.method)?;
         check_key(request.key)?;
         check_query(request.query)?;
-        let headers = Headers::new(request.bucket.host(), request.headers)?;
         let order = query_order(request.query)?;
-        self.on_day(now, |stamp, day| {
-            out.push_str(request.bucket.origin());
-            let path = out.len();
-            request.bucket.push_path(out, request.key);
-            let query = out.len() + 1;
-            out.push('?');
-            self.push_query(
-                out,
-                &Query {
-                    request,
-                    headers: &headers,
-                    order: &order,
-                    stamp,
-                    day,
-                },
-            );
-            let target = Target {
-                path: path..query - 1,
-                query: query..out.len(),
-            };
-            let hash = headers.hash_request(out, request.method, &target, headers.payload());
-            push_signature(out, &day.scope.sign_request(stamp, &hash));
-        })
+        let start = out.len();
+        let written = self.at(now, |moment| self.write_url(out, request, &order, moment));
+        written.flatten().inspect_err(|_| out.truncate(start))
     }
 
-    /// The canonical query. No name falls between two of the signer's own: it would have to begin with `X-Amz-`, and is refused.
-    fn push_query(&self, out: &mut String, query: &Query<'_>) {
-        let mut given = query
-            .order
+    /// What is written is hashed piece by piece: the processor writes on while it waits for the hash.
+    ///
+    /// No name falls between two of the signer's own: it would have to begin with `X-Amz-`, and is refused.
+    fn write_url(
+        &self,
+        out: &mut String,
+        request: &Presign<'_>,
+        order: &Order,
+        moment: &Moment,
+    ) -> Result<(), SignError> {
+        let path = request.bucket.push_url(out, request.key);
+        let mut hash = start_request(request.method, &out[path..]);
+        out.push('?');
+        let query = out.len();
+        let mut given = order
             .iter()
-            .map(|position| query.request.query[position])
+            .map(|position| request.query[position])
             .peekable();
         while let Some((name, value)) =
             given.next_if(|(name, _)| compare_encoded(name.as_bytes(), OWN.as_bytes()).is_lt())
@@ -108,35 +96,29 @@ impl Signer {
             push_parameter(out, name.as_bytes(), value.as_bytes());
             out.push('&');
         }
-        out.push_str(&query.day.query);
-        out.push_str(query.stamp.time_of_day());
-        out.push_str("&X-Amz-Expires=");
-        push_number(out, query.request.expires.as_secs());
-        out.push_str(self.token_query());
-        out.push_str("&X-Amz-SignedHeaders=");
-        query.headers.push_names(out, "%3B");
+        out.push_str(&moment.query);
+        let hashed = out.len();
+        hash.update(&out.as_bytes()[query..]);
+
+        let headers = Headers::new(request.bucket.host(), request.headers)?;
+        push_number(out, request.expires.as_secs());
+        out.push_str(self.last_query());
+        headers.push_names(out, "%3B");
         for (name, value) in given {
             out.push('&');
             push_parameter(out, name.as_bytes(), value.as_bytes());
         }
+        hash.update(&out.as_bytes()[hashed..]);
+        let hash = headers.finish_request(hash, out, headers.payload());
+
+        out.push_str("&X-Amz-Signature=");
+        out.push_str(moment.sign_request(&hash).as_str());
+        Ok(())
     }
 }
 
 /// How the signer's own parameters begin.
 const OWN: &str = "X-Amz-";
-
-struct Query<'a> {
-    request: &'a Presign<'a>,
-    headers: &'a Headers<'a>,
-    order: &'a Order,
-    stamp: &'a Stamp,
-    day: &'a Day,
-}
-
-fn push_signature(out: &mut String, signature: &Signature) {
-    out.push_str("&X-Amz-Signature=");
-    out.push_str(signature.as_str());
-}
 
 pub(crate) fn check_key(key: Option<&str>) -> Result<(), SignError> {
     if key.is_some_and(str::is_empty) {

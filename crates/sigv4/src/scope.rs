@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::credentials::Secret;
 use crate::encode::hex;
-use crate::sha256::MacKey;
+use crate::sha256::{MacKey, Sha256};
 use crate::stamp::Stamp;
 
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -64,19 +64,23 @@ impl Scope {
         }
     }
 
-    /// Signs a canonical request, given as its SHA-256.
-    pub(crate) fn sign_request(&self, stamp: &Stamp, canonical_request: &[u8; 32]) -> Signature {
-        self.sign_lines(ALGORITHM, stamp, &[&hex(canonical_request)])
-    }
-
     /// Signs `algorithm`, time, scope and the further lines: every string to sign looks like this.
     pub(crate) fn sign_lines(&self, algorithm: &str, stamp: &Stamp, lines: &[&[u8]]) -> Signature {
+        self.finish_lines(self.start_lines(algorithm, stamp), lines)
+    }
+
+    /// What all strings to sign of one time begin with.
+    pub(crate) fn start_lines(&self, algorithm: &str, stamp: &Stamp) -> Sha256 {
         let mut message = self.key.start();
         message.update(algorithm.as_bytes());
         message.update(b"\n");
         message.update(stamp.as_bytes());
         message.update(b"\n");
         message.update(self.text.as_bytes());
+        message
+    }
+
+    pub(crate) fn finish_lines(&self, mut message: Sha256, lines: &[&[u8]]) -> Signature {
         for line in lines {
             message.update(b"\n");
             message.update(line);

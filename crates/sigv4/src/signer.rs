@@ -1,14 +1,15 @@
-//! The signer: credentials and a region, with all that stays the same for a day worked out once.
+//! The signer: credentials and a region, with all that stays the same for a day or a second worked out once.
 
 use std::fmt;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
 
 use crate::credentials::Credentials;
-use crate::encode::push_query;
+use crate::encode::{hex, push_query};
 use crate::error::SignError;
 use crate::form::FormPrefix;
-use crate::scope::{ALGORITHM, Scope};
+use crate::scope::{ALGORITHM, Scope, Signature};
+use crate::sha256::Sha256;
 use crate::stamp::Stamp;
 
 /// Signs for one key pair, region and service. Share it by reference: it is `Sync`, and keeps the derived key of the day.
@@ -16,19 +17,28 @@ pub struct Signer {
     credentials: Credentials,
     region: String,
     service: String,
-    /// `&X-Amz-Security-Token=…`, or nothing.
-    token_query: String,
-    day: RwLock<Option<Day>>,
+    /// The signer's own parameters after the lifetime's number: `&X-Amz-Security-Token=…`, if any, and `&X-Amz-SignedHeaders=`
+    last_query: String,
+    moment: RwLock<Option<Moment>>,
+}
+
+/// What is the same for a second.
+pub(crate) struct Moment {
+    pub(crate) stamp: Stamp,
+    /// The signer's own parameters up to the lifetime's number: `X-Amz-Algorithm=…&X-Amz-Date=20130524T000000Z&X-Amz-Expires=`
+    pub(crate) query: String,
+    /// The beginning of the string to sign.
+    to_sign: Sha256,
+    pub(crate) day: Day,
 }
 
 /// What is the same from midnight to midnight, UTC.
 pub(crate) struct Day {
-    number: u64,
     pub(crate) scope: Scope,
     /// `AKID/20130524/us-east-1/s3/aws4_request`
     pub(crate) credential: String,
     /// `X-Amz-Algorithm=…&X-Amz-Credential=…&X-Amz-Date=20130524T`
-    pub(crate) query: String,
+    query: String,
     pub(crate) form: FormPrefix,
 }
 
@@ -44,17 +54,18 @@ impl Signer {
         region: impl Into<String>,
         service: impl Into<String>,
     ) -> Self {
-        let mut token_query = String::new();
+        let mut last_query = String::new();
         if let Some(token) = credentials.session_token() {
-            token_query.push_str("&X-Amz-Security-Token=");
-            push_query(&mut token_query, token.expose().as_bytes());
+            last_query.push_str("&X-Amz-Security-Token=");
+            push_query(&mut last_query, token.expose().as_bytes());
         }
+        last_query.push_str("&X-Amz-SignedHeaders=");
         Self {
             credentials,
             region: region.into(),
             service: service.into(),
-            token_query,
-            day: RwLock::new(None),
+            last_query,
+            moment: RwLock::new(None),
         }
     }
 
@@ -66,26 +77,28 @@ impl Signer {
         &self.region
     }
 
-    pub(crate) fn token_query(&self) -> &str {
-        &self.token_query
+    pub(crate) fn last_query(&self) -> &str {
+        &self.last_query
     }
 
-    /// Runs `sign` with the stamp of `now` and the day it lies in.
-    pub(crate) fn on_day<T>(
+    /// Runs `sign` with what is kept for `now`.
+    pub(crate) fn at<T>(
         &self,
         now: SystemTime,
-        sign: impl FnOnce(&Stamp, &Day) -> T,
+        sign: impl FnOnce(&Moment) -> T,
     ) -> Result<T, SignError> {
-        let stamp = Stamp::of(now).ok_or(SignError::Time)?;
-        let kept: RwLockReadGuard<'_, _> = self.day.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(day) = kept.as_ref().filter(|day| day.number == stamp.day()) {
-            return Ok(sign(&stamp, day));
+        let kept = self.moment.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(moment) = kept.as_ref().filter(|moment| moment.stamp.is_of(now)) {
+            return Ok(sign(moment));
         }
         drop(kept);
-        let day = self.work_out(&stamp);
-        let signed = sign(&stamp, &day);
-        *self.day.write().unwrap_or_else(PoisonError::into_inner) = Some(day);
-        Ok(signed)
+        let stamp = Stamp::of(now).ok_or(SignError::Time)?;
+        let mut kept = self.moment.write().unwrap_or_else(PoisonError::into_inner);
+        let moment = match kept.take() {
+            Some(old) if old.stamp.day() == stamp.day() => Moment::new(old.day, stamp, old.query),
+            _ => Moment::new(self.work_out(&stamp), stamp, String::new()),
+        };
+        Ok(sign(kept.insert(moment)))
     }
 
     fn work_out(&self, stamp: &Stamp) -> Day {
@@ -108,12 +121,33 @@ impl Signer {
             stamp.date(),
         );
         Day {
-            number: stamp.day(),
             scope,
             credential,
             query,
             form,
         }
+    }
+}
+
+impl Moment {
+    /// `query` lends its room.
+    fn new(day: Day, stamp: Stamp, mut query: String) -> Self {
+        query.clear();
+        for part in [&day.query, stamp.time_of_day(), "&X-Amz-Expires="] {
+            query.push_str(part);
+        }
+        Self {
+            stamp,
+            query,
+            to_sign: day.scope.start_lines(ALGORITHM, &stamp),
+            day,
+        }
+    }
+
+    /// Signs a canonical request, given as its SHA-256.
+    pub(crate) fn sign_request(&self, canonical_request: &[u8; 32]) -> Signature {
+        let lines: [&[u8]; 1] = [&hex(canonical_request)];
+        self.day.scope.finish_lines(self.to_sign.clone(), &lines)
     }
 }
 

@@ -22,6 +22,12 @@ impl Stamp {
         })
     }
 
+    /// Whether `time` lies in this second.
+    pub(crate) fn is_of(&self, time: SystemTime) -> bool {
+        time.duration_since(UNIX_EPOCH)
+            .is_ok_and(|since| since.as_secs() == self.seconds)
+    }
+
     /// `None` unless it is exactly sixteen characters that name a real second.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 16] = text.as_bytes().try_into().ok()?;
@@ -92,6 +98,15 @@ impl Stamp {
     /// The time, `000000Z`.
     pub(crate) fn time_of_day(&self) -> &str {
         text(&self.text[9..])
+    }
+
+    /// `2013-05-24T00:00:00Z`
+    pub(crate) fn extended(&self) -> [u8; 20] {
+        let mut text = *b"0000-00-00T00:00:00Z";
+        for (to, from) in [(0, 0), (2, 2), (5, 4), (8, 6), (11, 9), (14, 11), (17, 13)] {
+            text[to..to + 2].copy_from_slice(&self.text[from..from + 2]);
+        }
+        text
     }
 
     pub(crate) fn to_system_time(self) -> SystemTime {

@@ -6,10 +6,10 @@ use crate::canonical::{compare_parameters, hash_value, push_parameter, start_req
 use crate::chunk::ChunkSigner;
 use crate::claim::Claim;
 use crate::credentials::{Credentials, Secret};
-use crate::encode::{Plus, decode, push_path};
+use crate::encode::{Plus, decode, hex, push_path};
 use crate::payload::Payload;
 use crate::refusal::{Place, Refusal};
-use crate::scope::Signature;
+use crate::scope::{ALGORITHM, Signature};
 use crate::sha256::Sha256;
 
 pub(crate) mod form;
@@ -121,7 +121,8 @@ impl Presented<'_> {
         self.claim.check_owner(credentials)?;
         self.check_signed_headers()?;
         let scope = self.claim.scope(credentials);
-        let signature = scope.sign_request(&self.claim.stamp, &self.canonical_request()?);
+        let request = hex(&self.canonical_request()?);
+        let signature = scope.sign_lines(ALGORITHM, &self.claim.stamp, &[&request]);
         self.claim.check_signature(&signature)?;
         Ok(self.verified(scope, signature))
     }
@@ -187,7 +188,9 @@ impl Presented<'_> {
             &mut path,
             &decode(self.parts.path, Plus::Plus).ok_or(Refusal::Uri)?,
         );
-        let mut hash = start_request(self.parts.method, &path, &self.canonical_query());
+        let mut hash = start_request(self.parts.method, &path);
+        hash.update(self.canonical_query().as_bytes());
+        hash.update(b"\n");
         for name in self.signed_headers.split(';') {
             self.hash_header(&mut hash, name)?;
         }
