@@ -129,7 +129,7 @@ pub(crate) fn push_number(out: &mut String, mut value: u64) {
     let mut at = digits.len();
     loop {
         at -= 1;
-        digits[at] = b"0123456789"[usize::try_from(value % 10).unwrap_or_default()];
+        digits[at] = b'0' + (value % 10) as u8;
         value /= 10;
         if value == 0 {
             break;
@@ -139,29 +139,19 @@ pub(crate) fn push_number(out: &mut String, mut value: u64) {
 }
 
 /// What a JSON string must escape. Everything past ASCII is escaped as well, as the S3 guide asks for policies.
-pub(crate) const ESCAPED: u8 = 1;
-/// The dollar sign, which begins a variable.
-pub(crate) const DOLLAR: u8 = 2;
-
-const JSON: [u8; 256] = {
-    let mut class = [ESCAPED; 256];
+const ESCAPED: [u8; 256] = {
+    let mut class = [1; 256];
     let mut byte = b' ';
     while byte <= b'~' {
         class[byte as usize] = 0;
         byte += 1;
     }
-    class[b'"' as usize] = ESCAPED;
-    class[b'\\' as usize] = ESCAPED;
-    class[b'$' as usize] = DOLLAR;
+    class[b'"' as usize] = 1;
+    class[b'\\' as usize] = 1;
     class
 };
 
-/// Of the bytes of a text, all the classes that there are.
-pub(crate) fn json_class(text: &str) -> u8 {
-    classify(&JSON, text)
-}
-
-/// Eight at a time, which the compiler does not come upon by itself.
+/// Of the bytes of a text, all the classes that there are. Eight at a time, which the compiler does not come upon by itself.
 pub(crate) fn classify(classes: &[u8; 256], text: &str) -> u8 {
     let add = |class, byte: &u8| class | classes[usize::from(*byte)];
     let (eights, rest) = text.as_bytes().as_chunks::<8>();
@@ -173,7 +163,7 @@ pub(crate) fn classify(classes: &[u8; 256], text: &str) -> u8 {
 
 /// The inside of a JSON string.
 pub(crate) fn push_json(out: &mut String, text: &str) {
-    if json_class(text) & ESCAPED == 0 {
+    if classify(&ESCAPED, text) == 0 {
         return out.push_str(text);
     }
     for next in text.chars() {
