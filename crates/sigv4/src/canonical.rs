@@ -55,9 +55,18 @@ impl<'a> Headers<'a> {
             })
     }
 
-    /// `content-type%3Bhost` for a `separator` of `%3B`.
+    /// `content-type;host`
+    pub(crate) fn push_names(&self, out: &mut String) {
+        self.push_joined(out, ";", push_lowercase);
+    }
+
+    /// `content-type%3Bhost`
+    pub(crate) fn push_query_names(&self, out: &mut String) {
+        self.push_joined(out, "%3B", push_encoded_lowercase);
+    }
+
     #[inline]
-    pub(crate) fn push_names(&self, out: &mut String, separator: &str) {
+    fn push_joined(&self, out: &mut String, separator: &str, spell: fn(&mut String, &str)) {
         let mut last = "";
         for (name, _, plain) in self.iter() {
             if last.eq_ignore_ascii_case(name) {
@@ -66,7 +75,11 @@ impl<'a> Headers<'a> {
             if !last.is_empty() {
                 out.push_str(separator);
             }
-            push_name(out, name, plain);
+            if plain {
+                out.push_str(name);
+            } else {
+                spell(out, name);
+            }
             last = name;
         }
     }
@@ -81,7 +94,11 @@ impl<'a> Headers<'a> {
                 if !last.is_empty() {
                     out.push('\n');
                 }
-                push_name(out, name, plain);
+                if plain {
+                    out.push_str(name);
+                } else {
+                    push_lowercase(out, name);
+                }
                 out.push(':');
             }
             push_value(out, value, plain);
@@ -102,7 +119,7 @@ impl<'a> Headers<'a> {
         scratch.push('\n');
         self.push_lines(scratch);
         scratch.push('\n');
-        self.push_names(scratch, ";");
+        self.push_names(scratch);
         scratch.push('\n');
         scratch.push_str(payload);
         hash.update(&scratch.as_bytes()[end..]);
@@ -119,11 +136,15 @@ impl<'a> Headers<'a> {
     }
 }
 
-fn push_name(out: &mut String, name: &str, plain: bool) {
+fn push_lowercase(out: &mut String, name: &str) {
     out.push_str(name);
-    if !plain {
-        let start = out.len() - name.len();
-        out[start..].make_ascii_lowercase();
+    let start = out.len() - name.len();
+    out[start..].make_ascii_lowercase();
+}
+
+fn push_encoded_lowercase(out: &mut String, name: &str) {
+    for byte in name.bytes() {
+        push_query(out, &[byte.to_ascii_lowercase()]);
     }
 }
 
@@ -141,7 +162,7 @@ fn push_value(out: &mut String, value: &str, plain: bool) {
 
 /// In its canonical spelling.
 const PLAIN: u8 = 0;
-/// A capital in a name, a blank in a value.
+/// A capital in a name or what a query encodes, a blank in a value.
 const TO_SPELL: u8 = 1;
 /// What no name or no value may contain.
 const REFUSED: u8 = 2;
@@ -151,10 +172,10 @@ const NAME: [u8; 256] = {
     let mut class = [REFUSED; 256];
     let mut byte: u8 = 0;
     while byte < 128 {
-        if byte.is_ascii_uppercase() {
-            class[byte as usize] = TO_SPELL;
-        } else if byte.is_ascii_alphanumeric() || is_token_mark(byte) {
+        if is_unreserved(byte) && !byte.is_ascii_uppercase() {
             class[byte as usize] = PLAIN;
+        } else if is_unreserved(byte) || is_token_mark(byte) {
+            class[byte as usize] = TO_SPELL;
         }
         byte += 1;
     }

@@ -91,7 +91,7 @@ impl Signer {
         let signature = moment.sign_request(&hash);
 
         let mut authorization = format!("{ALGORITHM} Credential={},SignedHeaders=", day.credential);
-        headers.push_names(&mut authorization, ";");
+        headers.push_names(&mut authorization);
         authorization.push_str(",Signature=");
         authorization.push_str(signature.as_str());
         let mut added = vec![("authorization", authorization)];

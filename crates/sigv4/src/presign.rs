@@ -103,7 +103,7 @@ impl Signer {
         let headers = Headers::new(request.bucket.host(), request.headers)?;
         push_number(out, request.expires.as_secs());
         out.push_str(self.last_query());
-        headers.push_names(out, "%3B");
+        headers.push_query_names(out);
         for (name, value) in given {
             out.push('&');
             push_parameter(out, name.as_bytes(), value.as_bytes());

@@ -86,7 +86,10 @@ fn pairs(most: usize) -> impl Strategy<Value = Vec<(String, String)>> {
 
 fn headers() -> impl Strategy<Value = Vec<(String, String)>> {
     prop::collection::vec(
-        ("(x-amz-meta-|X-)?[b-gi-zA-GI-Z][a-z-]{0,3}", "[ -~é]{0,12}"),
+        (
+            "(x-amz-meta-|X-)?[b-gi-zA-GI-Z][a-z+!-]{0,3}",
+            "[ -~é]{0,12}",
+        ),
         0..5,
     )
 }
