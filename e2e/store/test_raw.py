@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import pathlib
 import socket
+import time
 import zlib
 
 import pytest
@@ -301,3 +302,19 @@ def test_a_wrong_xml_is_refused(server):
     large.head("POST", f"/{FINAL}?delete", signed(server, "admin", "POST", f"/{FINAL}?delete", {"content-length": "99999999"}))
     answer = large.answer()
     assert (status_of(answer), code_of(body_of(answer))) == (400, "MaxMessageLengthExceeded")
+
+
+def test_silent_and_trickling_clients_do_not_keep_others_out(server, admin, key):
+    path = presigned(server, "uploader", "PUT", f"/{STAGING}/{key}").removeprefix(server.url)
+    crowd = [Raw(server) for _ in range(480)]
+    try:
+        for number, one in enumerate(crowd):
+            if number % 2:
+                one.head("PUT", path, {"Content-Length": "1000000"})
+                one.send(b"x")
+        begun = time.monotonic()
+        admin.put_object(Bucket=STAGING, Key=f"{key}-other", Body=b"let in")
+        assert time.monotonic() - begun < 20, "it had to wait until the others timed out"
+    finally:
+        for one in crowd:
+            one.socket.close()

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::chunked::{Decoder, Step};
 pub(crate) use self::file::FormFile;
-pub(crate) use self::source::{Drain, Source};
+pub(crate) use self::source::{Drain, Patience, Source};
 use crate::error::{Code, S3Error, S3Result};
 use crate::request::Attributes;
 

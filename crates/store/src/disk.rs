@@ -35,6 +35,7 @@ use std::{
 };
 
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 pub use self::{
     bucket::{BucketInfo, ConfigKind},
@@ -69,18 +70,21 @@ pub struct Disk {
 struct Inner {
     clock: Clock,
     files: Arc<Files>,
+    writers: Arc<()>,
     readers: Readers,
     _collector: Thread,
     commits: Commits,
     _committer: Thread,
+    /// Closed when the committer has ended, as only a panic makes it while the store is open.
+    committing: watch::Receiver<()>,
     _lock: File,
 }
 
 impl Disk {
     /// Opens the store in `dir`, making it if there is none, and sweeps what an interrupted run left. Blocks.
     pub fn open(dir: &Path, clock: Clock) -> Result<Self, OpenError> {
-        fs::create_dir_all(dir.join("data"))?;
-        fs::create_dir_all(dir.join("tmp"))?;
+        create_durably(&dir.join("data"))?;
+        create_durably(&dir.join("tmp"))?;
         let lock = lock_directory(dir)?;
         let metadata = dir.join("store.db");
         let conn = schema::open(&metadata)?;
@@ -99,16 +103,20 @@ impl Disk {
             collect::run(&errand_queue, &its_files, &its_commits);
         })?;
         let its_files = Arc::clone(&files);
+        let (alive, committing) = watch::channel(());
         let committer = Thread::spawn("store-commit", move || {
+            let _alive = alive;
             commit::run(conn, &change_queue, &its_files);
         })?;
         let inner = Inner {
             clock,
             files,
+            writers: Arc::default(),
             readers,
             _collector: collector,
             commits,
             _committer: committer,
+            committing,
             _lock: lock,
         };
         Ok(Self {
@@ -119,6 +127,12 @@ impl Disk {
     /// The time, as it will be read again.
     fn now(&self) -> Millis {
         Millis(Millis(self.inner.clock.now()).rounded())
+    }
+
+    /// Resolves when nothing can be committed any more.
+    pub(crate) async fn broken(&self) {
+        let mut committing = self.inner.committing.clone();
+        while committing.changed().await.is_ok() {}
     }
 
     /// Changes metadata; durable once it is `Ok`.
@@ -158,6 +172,18 @@ impl Drop for Inner {
         // Unsent, the collector has ended already.
         let _ = self.files.send(Errand::Stop);
     }
+}
+
+/// Makes a directory and those above it that are not there, and their names durable.
+fn create_durably(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_durably(parent)?;
+    }
+    fs::create_dir_all(dir)?;
+    File::open(dir.join(".."))?.sync_all()
 }
 
 /// Two processes must not share a store.

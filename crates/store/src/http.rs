@@ -1,34 +1,42 @@
 //! The server: connections, their limits, and how they end.
 
+mod patient;
+mod places;
+
 use std::convert::Infallible;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, Sleep};
+use tokio::time::MissedTickBehavior;
 
+use self::patient::Patient;
+use self::places::{Places, Traffic};
 use crate::body::{Drain, Source};
 use crate::reply::Reply;
 use crate::store::Store;
 
-/// How many connections are served at once; more wait to be accepted. With a data file each, they fit into the 1,024 open
-/// files that a process usually has.
+/// How many connections are served at once; one more waits until another ends or the slowest is cut off. With a data file
+/// each, they fit into the 1,024 open files that a process usually has.
 const MAX_CONNECTIONS: usize = 480;
 /// How long a head may take to arrive, and a connection may lie idle between requests.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// How long a client may neither send more of a body nor take more of an answer.
 const IDLE: Duration = Duration::from_secs(30);
+/// How often a connection that waits looks for a place, or for a file to be opened again.
+const LOOK: Duration = Duration::from_millis(20);
+/// How much is read from a connection at once, and the longest head.
+const READ_BYTES: usize = 128 * 1024;
 /// How long requests may go on once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 /// How much is read of a body that was refused.
@@ -40,42 +48,51 @@ const DRAIN: Drain = Drain {
 
 impl Store {
     /// Serves until `shutdown` resolves; then lets requests that have begun end, for a while. Also runs the lifecycle
-    /// rules.
+    /// rules. An error if the store can write no more.
     pub async fn serve(
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let (stop, stopped) = watch::channel(());
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let (mut places, mut waiting) = (Places::default(), None);
         let mut tasks = JoinSet::new();
         // Ends with this function, also when that is dropped.
         let mut housekeeping = JoinSet::new();
         housekeeping.spawn(self.clone().keep_house());
         let mut shutdown = pin!(shutdown);
-        loop {
+        let result = loop {
+            if tasks.len() < MAX_CONNECTIONS
+                && let Some(stream) = waiting.take()
+            {
+                let traffic = Arc::new(Traffic::default());
+                let connection =
+                    self.clone()
+                        .connection(stream, Arc::clone(&traffic), stopped.clone());
+                places.take(traffic, tasks.spawn(connection));
+            }
             tokio::select! {
-                () = &mut shutdown => break,
-                Some(_) = tasks.join_next() => {}
-                accepted = accept(&listener, &places) => match accepted {
-                    Ok((stream, place)) => {
-                        tasks.spawn(self.clone().connection(stream, place, stopped.clone()));
-                    }
+                () = &mut shutdown => break Ok(()),
+                () = self.broken() => break Err(io::Error::other("the store can write no more")),
+                Some(_) = tasks.join_next() => places.tidy(),
+                () = tokio::time::sleep(LOOK), if waiting.is_some() => places.cut_off_slowest(),
+                accepted = listener.accept(), if waiting.is_none() => match accepted {
+                    Ok((stream, _)) => waiting = Some(stream),
                     // Out of file descriptors, or the peer has gone: the next may fare better.
                     Err(error) => {
                         tracing::warn!(%error, "no connection accepted");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        tokio::time::sleep(LOOK).await;
                     }
                 },
             }
-        }
+        };
         drop(housekeeping);
         drop((listener, stop));
         let ended = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, ended).await.is_err() {
             tracing::warn!(connections = tasks.len(), "connections cut off");
         }
-        Ok(())
+        result
     }
 
     async fn keep_house(self) {
@@ -92,18 +109,27 @@ impl Store {
     async fn connection(
         self,
         stream: TcpStream,
-        place: OwnedSemaphorePermit,
+        traffic: Arc<Traffic>,
         mut stopped: watch::Receiver<()>,
     ) {
-        let service = service_fn(|request| {
-            let store = self.clone();
-            async move { Ok::<_, Infallible>(store.respond(request).await) }
+        let service = service_fn(|request: hyper::Request<Incoming>| {
+            let (store, traffic) = (self.clone(), Arc::clone(&traffic));
+            async move {
+                let ours = request.body().is_end_stream();
+                traffic.ours.store(ours, Ordering::Relaxed);
+                let reply = store.respond(request).await;
+                traffic.ours.store(false, Ordering::Relaxed);
+                Ok::<_, Infallible>(reply)
+            }
         });
+        // Without it answers come later, but they come.
+        let _ = stream.set_nodelay(true);
+        let stream = Patient::new(stream, IDLE, Arc::clone(&traffic.moved));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
-            .max_buf_size(256 * 1024)
-            .serve_connection(TokioIo::new(Patient::new(stream)), service);
+            .max_buf_size(READ_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let result = tokio::select! {
             result = &mut connection => result,
@@ -115,7 +141,6 @@ impl Store {
         if let Err(error) = result {
             tracing::trace!(%error, "connection ended");
         }
-        drop(place);
     }
 
     /// Answers, and goes on reading a refused body while the answer is under way.
@@ -133,95 +158,5 @@ impl Store {
             tokio::spawn(source.drain(DRAIN));
         }
         reply
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, place))
-}
-
-/// A stream that fails when its peer takes nothing for [`IDLE`]: a reader that has stopped would hold its place forever.
-struct Patient {
-    stream: TcpStream,
-    /// Runs while a write waits.
-    deadline: Pin<Box<Sleep>>,
-    waiting: bool,
-}
-
-impl Patient {
-    fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            deadline: Box::pin(tokio::time::sleep(IDLE)),
-            waiting: false,
-        }
-    }
-
-    fn judge<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        result: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            self.waiting = false;
-            return result;
-        }
-        if !self.waiting {
-            self.waiting = true;
-            self.deadline.as_mut().reset(Instant::now() + IDLE);
-        }
-        ready!(self.deadline.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Patient {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Patient {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.judge(cx, result)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.judge(cx, result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

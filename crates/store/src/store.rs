@@ -141,6 +141,11 @@ impl Store {
         }
     }
 
+    /// Resolves when nothing can be written any more.
+    pub(crate) async fn broken(&self) {
+        self.0.disk.broken().await;
+    }
+
     /// Answers one request. What is left of its body stays in `source`.
     pub(crate) async fn answer(&self, head: Parts, source: &mut Source) -> Reply {
         let started = Instant::now();
@@ -251,5 +256,27 @@ impl Page {
             origin: origin.and_then(|origin| Some(origin.to_str().ok()?.to_owned())),
             bucket: Target::bucket_of(head, domain)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clock, Config, Store};
+
+    #[tokio::test]
+    async fn a_store_that_can_write_no_more_stops_serving() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let config = Config {
+            dir: dir.path().join("made/on/the/way"),
+            region: "eu-central-1".to_owned(),
+            clock: Clock::system(),
+            identities: Vec::new(),
+            domain: None,
+        };
+        let store = Store::open(config).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let served = tokio::spawn(store.clone().serve(listener, std::future::pending()));
+        store.0.disk.panic_in_commit().await;
+        assert!(served.await.unwrap().is_err());
     }
 }

@@ -9,17 +9,46 @@ use tokio::time::Instant;
 
 use crate::error::{Code, S3Result};
 
-/// The slowest that a body may come, on average over the time that the store waits for it.
+/// The slowest that a body may come or an answer go, on average over the time that the store waits for it.
 const BYTES_PER_SECOND: u64 = 1024;
 
 /// The raw bytes of a request as they come from the connection.
 #[derive(Debug)]
 pub(crate) struct Source {
     incoming: Incoming,
-    idle: Duration,
-    received: u64,
-    waited: Duration,
+    patience: Patience,
     touched: bool,
+}
+
+/// How long a peer is waited for: each time so long at most, and no longer in all than what it has moved earns.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    idle: Duration,
+    moved: u64,
+    waited: Duration,
+}
+
+impl Patience {
+    pub(crate) fn new(idle: Duration) -> Self {
+        Self {
+            idle,
+            moved: 0,
+            waited: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn left(&self) -> Duration {
+        let earned = self.idle + Duration::from_secs(self.moved / BYTES_PER_SECOND);
+        earned.saturating_sub(self.waited).min(self.idle)
+    }
+
+    pub(crate) fn moved(&mut self, bytes: u64) {
+        self.moved += bytes;
+    }
+
+    pub(crate) fn waited(&mut self, time: Duration) {
+        self.waited += time;
+    }
 }
 
 impl Source {
@@ -27,9 +56,7 @@ impl Source {
     pub(crate) fn new(incoming: Incoming, idle: Duration) -> Self {
         Self {
             incoming,
-            idle,
-            received: 0,
-            waited: Duration::ZERO,
+            patience: Patience::new(idle),
             touched: false,
         }
     }
@@ -38,18 +65,16 @@ impl Source {
     pub(super) async fn next(&mut self) -> S3Result<Option<Bytes>> {
         self.touched = true;
         loop {
-            let earned = self.idle + Duration::from_secs(self.received / BYTES_PER_SECOND);
-            let patience = earned.saturating_sub(self.waited).min(self.idle);
             let since = Instant::now();
-            let frame = tokio::time::timeout(patience, self.incoming.frame()).await;
-            self.waited += since.elapsed();
+            let frame = tokio::time::timeout(self.patience.left(), self.incoming.frame()).await;
+            self.patience.waited(since.elapsed());
             match frame.map_err(|_| Code::RequestTimeout)? {
                 None => return Ok(None),
                 Some(Err(_)) => return Err(Code::IncompleteBody.into()),
                 // HTTP's own trailers mean nothing in S3.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if !data.is_empty() => {
-                        self.received += data.len() as u64;
+                        self.patience.moved(data.len() as u64);
                         return Ok(Some(data));
                     }
                     _ => {}
@@ -71,11 +96,11 @@ impl Source {
     /// Reads on and throws away, for a while: a browser still sending would otherwise see a reset connection and not
     /// the answer that is on its way.
     pub(crate) async fn drain(mut self, limit: Drain) {
-        self.idle = limit.idle;
-        let end = self.received + limit.bytes;
+        self.patience.idle = limit.idle;
+        let end = self.patience.moved + limit.bytes;
         let read = async {
             while let Ok(Some(_)) = self.next().await {
-                if self.received > end {
+                if self.patience.moved > end {
                     break;
                 }
             }

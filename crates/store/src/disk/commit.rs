@@ -242,3 +242,16 @@ fn commit(
     *low_water = (*low_water).max(reached);
     Ok(doomed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Disk, DiskError};
+
+    impl Disk {
+        /// What a defect would do.
+        pub(crate) async fn panic_in_commit(&self) {
+            let lost = self.change::<()>(|_| panic!("as the test wants it")).await;
+            assert!(matches!(lost, Err(DiskError::Closed)));
+        }
+    }
+}

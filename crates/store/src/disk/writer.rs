@@ -19,9 +19,13 @@ use super::{
     files::{Draft, Files},
 };
 
+/// A batch of a single writer; many writers have smaller ones, together [`ALL_BATCHES_BYTES`].
 const BATCH_BYTES: usize = 1024 * 1024;
-/// Pieces smaller than this are copied together, so that a batch is never a great many.
-const SMALL_BYTES: usize = 16 * 1024;
+const SMALLEST_BATCH_BYTES: usize = 64 * 1024;
+const ALL_BATCHES_BYTES: usize = 32 * 1024 * 1024;
+/// Pieces smaller than this are copied together, so that a batch is never a great many, nor holds much more memory than
+/// its bytes: a piece keeps the whole buffer that it was read into.
+const SMALL_BYTES: usize = 32 * 1024;
 /// So often what has been written is pushed to the disk, so that little is left for the end.
 const SYNC_EVERY_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -37,6 +41,8 @@ pub struct Writer {
     tail: BytesMut,
     batch_bytes: usize,
     size_bytes: u64,
+    /// One for each writer, and the store's own.
+    writers: Arc<()>,
 }
 
 /// A body that is on disk, complete and synced, but not yet visible. Dropped, it is gone.
@@ -60,8 +66,13 @@ impl Disk {
             batch: Vec::new(),
             batch_bytes: 0,
             size_bytes: 0,
+            writers: Arc::clone(&self.inner.writers),
         }
     }
+}
+
+fn batch_bytes(writers: usize) -> usize {
+    (ALL_BATCHES_BYTES / writers.max(1)).clamp(SMALLEST_BATCH_BYTES, BATCH_BYTES)
 }
 
 impl Writer {
@@ -76,7 +87,7 @@ impl Writer {
             self.close_tail();
             self.batch.push(bytes);
         }
-        if self.batch_bytes >= BATCH_BYTES {
+        if self.batch_bytes >= batch_bytes(Arc::strong_count(&self.writers) - 1) {
             self.pass_on(|_| Ok(())).await
         } else {
             Ok(())
@@ -244,5 +255,18 @@ impl Sink {
             file.sync_data()?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batch_bytes;
+
+    #[test]
+    fn many_writers_share_the_memory_of_a_few() {
+        for writers in [1, 2, 32, 100, 480] {
+            assert!(batch_bytes(writers) * writers <= 33 << 20, "{writers}");
+        }
+        assert_eq!(batch_bytes(8), 1 << 20);
     }
 }
