@@ -5,13 +5,15 @@ pub mod grant;
 mod objects;
 mod parts;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_sdk_s3::{
     Client,
     config::{
         BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        StalledStreamProtectionConfig, retry::RetryConfig,
+        StalledStreamProtectionConfig,
+        retry::RetryConfig,
+        timeout::{TimeoutConfig, TimeoutConfigBuilder},
     },
     error::{ProvideErrorMetadata, SdkError},
 };
@@ -101,9 +103,28 @@ fn client(settings: &StoreSettings, clock: Clock) -> Client {
         // A copy of gigabytes is silent for long.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(RetryConfig::standard())
+        .timeout_config(within(CALL))
         .time_source(Time(clock))
         .build();
     Client::from_conf(config)
+}
+
+/// How long a call may take that moves no bytes; a connection that has died silently must not hold its caller.
+const CALL: Duration = Duration::from_secs(30);
+/// How long the store may take to copy or to join up to 5 GiB, which it does in silence.
+const MOVE: Duration = Duration::from_mins(15);
+
+/// A limit for each attempt. An attempt cut off counts as failed in passing, and is repeated.
+fn within(limit: Duration) -> TimeoutConfig {
+    TimeoutConfigBuilder::new()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(limit)
+        .build()
+}
+
+/// For calls that make the store move bytes.
+fn patiently() -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::Config::builder().timeout_config(within(MOVE))
 }
 
 #[derive(Debug)]

@@ -2,39 +2,47 @@
 
 use std::{future::Future, pin::pin, time::Duration};
 
-use tokio::{task::JoinSet, time::sleep};
-
-use crate::{
-    app::App,
-    clock::after,
-    error::{Error, Kind},
-    flow,
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::{sleep, timeout},
 };
 
+use crate::{app::App, clock::after, error::Error, flow};
+
 /// How many uploads are worked on at a time.
-const AT_ONCE: u32 = 16;
+const AT_ONCE: usize = 16;
 /// How often the records are asked for something due.
 const POLL: Duration = Duration::from_secs(1);
+/// How long work that has begun is waited for at the end; what is cut off is taken up again by its lease.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Does everything that is due now, and what becomes due by it; returns how many steps were taken.
 pub async fn run_once(app: &App) -> Result<usize, Error> {
+    let mut at_work = JoinSet::new();
     let mut steps = 0;
     loop {
-        let done = run_batch(app).await?;
-        if done == 0 {
-            return Ok(steps);
+        steps += take_up(app, &mut at_work).await?;
+        match at_work.join_next().await {
+            Some(joined) => note(joined),
+            None => return Ok(steps),
         }
-        steps += done;
     }
 }
 
-async fn run_batch(app: &App) -> Result<usize, Error> {
+/// Fills the free hands with what is due; one piece of work that is slow does not keep the others waiting.
+async fn take_up(app: &App, at_work: &mut JoinSet<()>) -> Result<usize, Error> {
+    let free = AT_ONCE.saturating_sub(at_work.len());
     let now = app.clock.now();
+    // Asked of the readers first: most of the time nothing is due, and the one writer has other things to do.
+    if free == 0 || app.records.next_due().await?.is_none_or(|due| due > now) {
+        return Ok(0);
+    }
     let until = after(now, flow::LEASE);
-    let mut tasks = JoinSet::new();
-    for leased in app.records.lease_due(AT_ONCE, now, until).await? {
+    let leased = app.records.lease_due(free, now, until).await?;
+    let steps = leased.len();
+    for leased in leased {
         let app = app.clone();
-        tasks.spawn(async move {
+        at_work.spawn(async move {
             let (id, state, attempt) = (leased.id, leased.state.name(), leased.attempt);
             if let Err(error) = flow::work(&app, leased).await {
                 let source = error.sources();
@@ -42,23 +50,37 @@ async fn run_batch(app: &App) -> Result<usize, Error> {
             }
         });
     }
-    let steps = tasks.len();
-    while let Some(joined) = tasks.join_next().await {
-        joined.map_err(|error| Kind::Internal.caused_by(error))?;
-    }
     Ok(steps)
+}
+
+fn note(joined: Result<(), JoinError>) {
+    if let Err(error) = joined {
+        tracing::error!(%error, "job broke off");
+    }
 }
 
 /// Works until `shutdown` resolves.
 pub async fn run(app: App, shutdown: impl Future<Output = ()> + Send) {
     let mut shutdown = pin!(shutdown);
+    let mut at_work = JoinSet::new();
     loop {
-        if let Err(error) = run_once(&app).await {
+        if let Err(error) = take_up(&app, &mut at_work).await {
             tracing::warn!(%error, source = error.sources(), "background work stumbled");
         }
         tokio::select! {
-            () = &mut shutdown => return,
+            () = &mut shutdown => break,
+            Some(joined) = at_work.join_next() => note(joined),
             () = sleep(POLL) => {}
         }
+        while let Some(joined) = at_work.try_join_next() {
+            note(joined);
+        }
     }
+    let rest = async {
+        while let Some(joined) = at_work.join_next().await {
+            note(joined);
+        }
+    };
+    // What is not done by then is somebody's after its lease.
+    let _ = timeout(PATIENCE, rest).await;
 }

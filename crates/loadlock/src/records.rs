@@ -150,11 +150,10 @@ impl Records {
             .collect()
     }
 
-    /// When something is next due, if anything is.
+    /// When something is next due, if anything is, whoever has it under lease; one look into the index.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
         let millis: Option<i64> = sqlx::query_scalar(
-            "SELECT MIN(CASE WHEN lease_until > next_attempt_at THEN lease_until ELSE next_attempt_at END) \
-             FROM uploads WHERE next_attempt_at IS NOT NULL",
+            "SELECT MIN(next_attempt_at) FROM uploads WHERE next_attempt_at IS NOT NULL",
         )
         .fetch_one(&self.read)
         .await

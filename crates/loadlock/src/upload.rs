@@ -22,7 +22,7 @@ pub use self::{
     media::{MediaType, TypePattern},
     parts::{PartNumber, PartPlan},
     profile::{ActiveContent, Lifetimes, MetadataRule, Method, Profile, Promote, Read},
-    state::{Refused, Staged, State},
+    state::{Refused, State},
 };
 
 /// Form data: flat, bounded by the profile, kept in the record only.

@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 
 use aws_sdk_s3::{
-    config::{Config, retry::RetryConfig},
+    config::retry::RetryConfig,
     types::{CompletedMultipartUpload, CompletedPart, MetadataDirective, TaggingDirective},
 };
 
-use super::{Bucket, Trouble, failed, trouble};
+use super::{Bucket, Trouble, failed, patiently, trouble};
 use crate::{
     error::{Error, Kind},
     upload::{Inspected, ObjectKey},
@@ -55,7 +55,7 @@ impl Bucket {
             // With its headers, so that inspection sees those of the very copy.
             .metadata_directive(MetadataDirective::Copy)
             .customize()
-            .config_override(Config::builder().retry_config(RetryConfig::disabled()));
+            .config_override(patiently().retry_config(RetryConfig::disabled()));
         match copy.send().await {
             Ok(_) => Ok(Promoted::Done),
             Err(failure) => match trouble(&failure) {
@@ -81,7 +81,9 @@ impl Bucket {
             .tagging_directive(TaggingDirective::Replace)
             .content_type(from.content_type.as_str())
             .content_disposition(&to.content_disposition)
-            .cache_control(to.cache_control);
+            .cache_control(to.cache_control)
+            .customize()
+            .config_override(patiently());
         match copy.send().await {
             Ok(_) => Ok(Promoted::Done),
             Err(failure) => match trouble(&failure) {
@@ -131,7 +133,9 @@ impl Bucket {
                 .part_number(number)
                 .copy_source(format!("{}/{}", self.staging, from.source))
                 .copy_source_if_match(&from.etag)
-                .copy_source_range(format!("bytes={}-{}", range.start(), range.end()));
+                .copy_source_range(format!("bytes={}-{}", range.start(), range.end()))
+                .customize()
+                .config_override(patiently());
             let etag = match copy.send().await {
                 Ok(output) => output
                     .copy_part_result()
@@ -156,7 +160,9 @@ impl Bucket {
             .bucket(&*self.finals)
             .key(to.key.as_str())
             .upload_id(id)
-            .multipart_upload(all);
+            .multipart_upload(all)
+            .customize()
+            .config_override(patiently());
         complete.send().await.map_err(failed)?;
         Ok(Promoted::Done)
     }

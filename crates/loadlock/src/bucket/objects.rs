@@ -7,8 +7,9 @@ use aws_sdk_s3::{
     types::{ChecksumMode, ChecksumType, StorageClass},
 };
 use bytes::{Bytes, BytesMut};
+use tokio::time::timeout;
 
-use super::{Bucket, Trouble, failed, trouble};
+use super::{Bucket, CALL, Trouble, failed, trouble};
 use crate::{
     error::{Error, Kind},
     upload::{ChecksumAlgorithm, ObjectKey},
@@ -77,7 +78,10 @@ impl Bucket {
         let wanted = usize::try_from(last + 1).unwrap_or(usize::MAX);
         let mut bytes = BytesMut::with_capacity(wanted);
         while bytes.len() < wanted {
-            let Some(chunk) = body.next().await else {
+            let chunk = timeout(CALL, body.next())
+                .await
+                .map_err(|error| Kind::Unavailable.caused_by(error))?;
+            let Some(chunk) = chunk else {
                 return Err(Kind::Unavailable.because("the store ended its answer too early"));
             };
             bytes.extend_from_slice(&chunk.map_err(|error| Kind::Unavailable.caused_by(error))?);

@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{
     ChecksumAlgorithm as SdkAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart,
 };
 
-use super::{Bucket, Trouble, failed, trouble};
+use super::{Bucket, Trouble, failed, patiently, trouble};
 use crate::{
     error::{Error, Kind},
     upload::{Checksum, MediaType, ObjectKey, PartNumber},
@@ -107,6 +107,7 @@ impl Bucket {
                 .checksum_crc64_nvme(checksum.value())
                 .checksum_type(ChecksumType::FullObject);
         }
+        let complete = complete.customize().config_override(patiently());
         match complete.send().await {
             Ok(_) => Ok(Completed::Done),
             Err(failure) => match trouble(&failure) {

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Kind},
     flow::{self, work, work::lease},
     records::{Change, FileChange, Outcome},
-    upload::{File, PartNumber, PartPlan, Rejection, Staged, State, Upload, UploadId},
+    upload::{File, PartNumber, PartPlan, Rejection, State, Upload, UploadId},
 };
 
 /// How long a completion is waited for before the caller is told that work goes on.
@@ -33,10 +33,10 @@ pub async fn complete(app: &App, caller: &Caller, id: UploadId) -> Result<Progre
     let upload = settle(app, id, PATIENCE).await?;
     tracing::debug!(%id, state = upload.state.name(), "complete");
     match &upload.state {
-        State::Rejected { reason } => Err(Kind::Rejected
+        State::Rejected { reason, .. } => Err(Kind::Rejected
             .because(reason.to_string())
             .with_details(json!({ "reason": reason.code() }))),
-        State::Expired | State::Aborted => {
+        State::Expired { .. } | State::Aborted { .. } => {
             let state = upload.state.name();
             Err(Kind::UploadEnded.because(format!("upload `{id}` is {state}")))
         }
@@ -131,13 +131,10 @@ pub(super) async fn receive(app: &App, upload: Upload) -> Result<Upload, Error> 
         )
         .await;
     }
-    let object = app.bucket.staged(&upload.staged_key()).await?;
-    let object = object.ok_or_else(|| missing(&upload, 0, &[]))?;
-    let staged = Staged {
-        etag: object.etag,
-        size_bytes: object.size_bytes,
-    };
-    let received = upload.clone().receive(staged);
+    if app.bucket.staged(&upload.staged_key()).await?.is_none() {
+        return Err(missing(&upload, 0, &[]));
+    }
+    let received = upload.clone().receive();
     step(
         app,
         &upload,

@@ -52,22 +52,26 @@ pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
         let key = leased.staged_key();
         app.bucket.abort_multipart(&key, multipart_id).await?;
     }
-    if let State::Stored {
-        key,
-        deleted_at: Some(_),
-    } = &leased.state
-    {
-        app.bucket.delete_final(key).await?;
+    match &leased.state {
+        State::Stored {
+            key,
+            deleted_at: Some(_),
+        } => app.bucket.delete_final(key).await?,
+        // Nothing is recorded as stored after an end, so that no file's bytes can be meant.
+        state => {
+            if let Some(copy) = state.copy() {
+                app.bucket.delete_final(copy).await?;
+            }
+        }
     }
     let now = app.clock.now();
     // Deleted earlier, a URL with `if-none-match` would work once more. Parts need the server to become an object.
-    let replayable = leased.method != Method::Multipart;
     let dead_at = after(leased.grant_expires_at, MARGIN);
-    if replayable && now < dead_at {
+    if leased.method != Method::Multipart && now < dead_at {
         return app.records.schedule(leased, Some(dead_at)).await;
     }
     app.bucket.delete_staged(&leased.staged_key()).await?;
-    // What was still on its way when the grant expired has arrived by then.
-    let due = (replayable && now < leased.expires_at).then_some(leased.expires_at);
+    // What was still on its way, to staging or from it, has arrived by then.
+    let due = (now < leased.expires_at).then_some(leased.expires_at);
     app.records.schedule(leased, due).await
 }

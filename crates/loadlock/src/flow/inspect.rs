@@ -34,8 +34,8 @@ pub(super) async fn inspect(app: &App, leased: &Upload) -> Result<(), Error> {
     let upload = leased.clone();
     let next = match verdict(leased, profile, key, &seen) {
         Ok(inspected) => {
-            let claim_by = after(app.clock.now(), profile.lifetimes.ready);
-            upload.pass(inspected, profile.promote, claim_by)
+            let deadline = after(app.clock.now(), profile.lifetimes.ready);
+            upload.pass(inspected, profile.promote, deadline)
         }
         Err(reason) => upload.reject(reason),
     };

@@ -5,13 +5,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use crate::{
     app::App,
     bucket::{Final, Promoted},
-    clock::after,
     error::Error,
     flow::{self, work::is_promotable},
     records::{Change, FileChange, Outcome},
     upload::{
-        File, Inspected, Metadata, Profile, Read, State, Upload,
-        key::KeyFacts,
+        File, Inspected, Metadata, Read, Refused, State, Upload,
+        inspection::Confirmed,
         name::{Disposition, content_disposition},
     },
 };
@@ -21,40 +20,98 @@ const AT_ONCE: usize = 4;
 
 /// Promotes a leased upload, together with all others of its claim: they become visible in one transaction.
 pub(super) async fn promote(app: &App, leased: &Upload) -> Result<(), Error> {
-    let uploads = match leased.claim {
-        Some(claim) => app.records.claimed(claim).await?,
-        None => vec![leased.clone()],
-    };
-    let uploads: Vec<Upload> = uploads.into_iter().filter(is_promotable).collect();
+    let members = members(app, leased).await?;
     let form = match leased.claim {
         Some(claim) => app.records.claim_metadata(claim).await?.unwrap_or_default(),
         None => Metadata::new(),
     };
-    let copies: Vec<_> = uploads
-        .iter()
-        .map(|upload| copy(app, upload, &form))
-        .collect();
-    let files: Vec<Option<File>> = stream::iter(copies).buffered(AT_ONCE).try_collect().await?;
-    let now = app.clock.now();
-    let whole = files.iter().all(Option::is_some);
-    let mut steps = Vec::with_capacity(uploads.len());
-    for (upload, file) in uploads.iter().zip(files) {
-        let (next, change) = match file {
-            Some(file) if whole => (
-                upload.clone().store(file.key.clone()),
-                FileChange::Insert(Box::new(file)),
-            ),
-            // All or none: what can still be had waits for another claim.
-            Some(_) if upload.claim.is_some() => {
-                let ready = flow::profile(app, &upload.profile)?.lifetimes.ready;
-                (upload.clone().release(after(now, ready)), FileChange::Keep)
-            }
-            _ => (upload.clone().lose(), FileChange::Keep),
-        };
-        let next = next.map_err(|why| flow::refused(upload, why))?;
-        steps.push((upload, next, change));
+    let uploads: Vec<&Upload> = members.iter().filter(|one| is_promotable(one)).collect();
+    let mut copies = Vec::with_capacity(uploads.len());
+    for upload in &uploads {
+        copies.push(copy(app, upload, &form));
     }
-    let changes: Vec<Change<'_>> = steps
+    let files: Vec<Option<File>> = stream::iter(copies).buffered(AT_ONCE).try_collect().await?;
+    let whole = files.iter().all(Option::is_some);
+    let mut steps = Vec::with_capacity(members.len());
+    for (upload, file) in uploads.into_iter().zip(files) {
+        steps.push(match file {
+            Some(file) if whole => {
+                let stored = upload.clone().store(file.key.clone());
+                (upload, stored, FileChange::Insert(Box::new(file)))
+            }
+            Some(_) => given_back(upload),
+            None => (upload, upload.clone().lose(), FileChange::Keep),
+        });
+    }
+    if !whole {
+        steps.extend(members.iter().filter(|one| is_shown(one)).map(given_back));
+    }
+    if take(app, steps).await? == Outcome::Done {
+        tracing::info!(id = %leased.id, stored = whole, "promote");
+    }
+    Ok(())
+}
+
+/// Ends a leased upload whose work has failed for too long; of a claim, all that it would have promoted.
+pub(super) async fn give_up(app: &App, leased: &Upload) -> Result<(), Error> {
+    if !is_promotable(leased) {
+        let steps = vec![(leased, leased.clone().give_up(), FileChange::Keep)];
+        return take(app, steps).await.map(drop);
+    }
+    let members = members(app, leased).await?;
+    let mut steps = Vec::with_capacity(members.len());
+    for upload in &members {
+        if is_promotable(upload) {
+            steps.push((upload, upload.clone().give_up(), FileChange::Keep));
+        } else if is_shown(upload) {
+            steps.push(given_back(upload));
+        }
+    }
+    take(app, steps).await.map(drop)
+}
+
+/// All that the claim took, or the one upload, if it needs none.
+async fn members(app: &App, leased: &Upload) -> Result<Vec<Upload>, Error> {
+    match leased.claim {
+        Some(claim) => app.records.claimed(claim).await,
+        None => Ok(vec![leased.clone()]),
+    }
+}
+
+fn is_shown(upload: &Upload) -> bool {
+    matches!(
+        upload.state,
+        State::Stored {
+            deleted_at: None,
+            ..
+        }
+    )
+}
+
+type Step<'a> = (&'a Upload, Result<Upload, Refused>, FileChange);
+
+/// All or none: what can still be had waits for another claim, and a file stored before is as it was.
+///
+/// A copy that was made stays: the next promotion makes it again, under the same key, and any end clears it away. Deleted
+/// here, it could be the one that a faster worker has just recorded.
+fn given_back(upload: &Upload) -> Step<'_> {
+    let file = if is_shown(upload) {
+        FileChange::SetMetadata(upload.metadata.clone())
+    } else {
+        FileChange::Keep
+    };
+    (upload, upload.clone().release(), file)
+}
+
+/// Takes all steps in one transaction.
+async fn take(app: &App, steps: Vec<Step<'_>>) -> Result<Outcome, Error> {
+    let now = app.clock.now();
+    let mut taken = Vec::with_capacity(steps.len());
+    for (from, to, file) in steps {
+        let to = to.map_err(|why| flow::refused(from, why))?;
+        taken.push((from, to, file));
+    }
+    let changes: Vec<Change<'_>> = taken
         .iter_mut()
         .map(|(from, to, file)| Change {
             from,
@@ -63,10 +120,7 @@ pub(super) async fn promote(app: &App, leased: &Upload) -> Result<(), Error> {
             file: std::mem::replace(file, FileChange::Keep),
         })
         .collect();
-    if app.records.change(&changes, now).await? == Outcome::Done {
-        tracing::info!(id = %leased.id, files = changes.len(), stored = whole, "promote");
-    }
-    Ok(())
+    app.records.change(&changes, now).await
 }
 
 /// Copies one file, which may have been done before; `None` if what was inspected is gone.
@@ -75,7 +129,7 @@ async fn copy(app: &App, upload: &Upload, form: &Metadata) -> Result<Option<File
         return Ok(None);
     };
     let profile = flow::profile(app, &upload.profile)?;
-    let file = file(app, upload, profile, inspected, form);
+    let file = file(app, upload, inspected, form);
     let disposition = if inspected.content_type.is_safe_inline() {
         Disposition::Inline
     } else {
@@ -95,20 +149,7 @@ async fn copy(app: &App, upload: &Upload, form: &Metadata) -> Result<Option<File
     }
 }
 
-fn file(
-    app: &App,
-    upload: &Upload,
-    profile: &Profile,
-    inspected: &Inspected,
-    form: &Metadata,
-) -> File {
-    let facts = KeyFacts {
-        profile: &profile.name,
-        owner: &upload.owner,
-        id: upload.id,
-        extension: &inspected.extension,
-        created_at: upload.created_at(),
-    };
+fn file(app: &App, upload: &Upload, inspected: &Inspected, form: &Metadata) -> File {
     let mut metadata = upload.metadata.clone();
     metadata.extend(form.clone());
     File {
@@ -118,10 +159,13 @@ fn file(
         filename: upload.filename.clone(),
         content_type: inspected.content_type.clone(),
         size_bytes: inspected.size_bytes,
-        checksum: upload.checksum.clone(),
+        checksum: match inspected.confirmed {
+            Confirmed::Yes => upload.checksum.clone(),
+            Confirmed::No => None,
+        },
         dimensions: inspected.dimensions,
         metadata,
         created_at: app.clock.now(),
-        key: profile.key.key(facts),
+        key: inspected.key.clone(),
     }
 }

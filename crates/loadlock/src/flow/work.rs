@@ -1,8 +1,9 @@
 //! What an upload under lease needs next, whoever does it: the caller who waits, or the background.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use jiff::Timestamp;
+use tokio::time::sleep;
 
 use crate::{
     app::App,
@@ -14,6 +15,11 @@ use crate::{
 
 /// How long a worker may be silent before its work is taken over.
 pub(crate) const LEASE: Duration = Duration::from_mins(2);
+/// How often a worker says that it is at work.
+const BEAT: Duration = Duration::from_secs(30);
+/// What keeps failing is given up so long after its time, and after so many tries: a store may be away for a while.
+const GRACE: Duration = Duration::from_hours(1);
+const TRIES: u32 = 8;
 const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_mins(10);
 
@@ -35,24 +41,55 @@ pub(super) fn is_promotable(upload: &Upload) -> bool {
     matches!(upload.state, State::Ready { claim_by: None, .. })
 }
 
-/// Does what is due for a leased upload; after an error it is due again a little later.
+/// Does what is due for a leased upload; after an error it is due again a little later, unless its time is long over.
 pub(crate) async fn work(app: &App, leased: Upload) -> Result<(), Error> {
-    let result = match &leased.state {
-        State::Issued => sweep(app, &leased).await,
-        State::Received { .. } => inspect::inspect(app, &leased).await,
-        State::Ready { claim_by: None, .. } => promote::promote(app, &leased).await,
-        State::Ready {
-            claim_by: Some(_), ..
-        } => end::expire(app, &leased).await,
-        State::Stored { .. } | State::Rejected { .. } | State::Expired | State::Aborted => {
-            end::clean(app, &leased).await
-        }
+    let done = tokio::select! {
+        done = next_step(app, &leased) => done,
+        never = renew(app, &leased) => match never {},
     };
-    if result.is_err() {
-        let due = after(app.clock.now(), backoff(leased.attempt, SOONEST));
+    let now = app.clock.now();
+    if done.is_err() && is_hopeless(&leased, now) {
+        promote::give_up(app, &leased).await?;
+        tracing::warn!(id = %leased.id, state = leased.state.name(), "given up");
+    } else if done.is_err() {
+        let due = after(now, backoff(leased.attempt, SOONEST));
         app.records.schedule(&leased, Some(due)).await?;
     }
-    result
+    done
+}
+
+async fn next_step(app: &App, leased: &Upload) -> Result<(), Error> {
+    match &leased.state {
+        State::Issued => sweep(app, leased).await,
+        State::Received => inspect::inspect(app, leased).await,
+        State::Ready { claim_by: None, .. } => promote::promote(app, leased).await,
+        State::Ready {
+            claim_by: Some(claim_by),
+            ..
+        } if app.clock.now() < *claim_by => app.records.schedule(leased, Some(*claim_by)).await,
+        State::Ready { .. } => end::expire(app, leased).await,
+        State::Stored { .. }
+        | State::Rejected { .. }
+        | State::Expired { .. }
+        | State::Aborted { .. } => end::clean(app, leased).await,
+    }
+}
+
+/// Says again and again that somebody is at work.
+async fn renew(app: &App, leased: &Upload) -> Infallible {
+    loop {
+        sleep(BEAT).await;
+        let until = after(app.clock.now(), LEASE);
+        if let Err(error) = app.records.renew(leased, until).await {
+            tracing::warn!(id = %leased.id, %error, "a lease is not renewed");
+        }
+    }
+}
+
+/// Whether an upload that keeps failing, for whatever reason, is to end: some reasons never pass.
+fn is_hopeless(upload: &Upload, now: Timestamp) -> bool {
+    let over = upload.deadline().is_some_and(|at| now >= after(at, GRACE));
+    over && upload.attempt >= TRIES
 }
 
 /// A client that vanished after its last byte loses nothing: what is whole is completed before it would expire.
@@ -89,5 +126,10 @@ mod tests {
     fn attempts_come_ever_later_but_never_too_late() {
         let seconds = |attempt| backoff(attempt, SOONEST).as_secs();
         assert_eq!([0, 1, 2, 3, 10, 40].map(seconds), [1, 1, 2, 4, 512, 600]);
+    }
+
+    #[test]
+    fn a_beat_or_two_may_be_lost() {
+        assert!(BEAT * 3 < LEASE);
     }
 }

@@ -76,12 +76,12 @@ impl From<&State> for message::State {
     fn from(state: &State) -> Self {
         match state {
             State::Issued => Self::Issued,
-            State::Received { .. } => Self::Received,
+            State::Received => Self::Received,
             State::Ready { .. } => Self::Ready,
             State::Stored { .. } => Self::Stored,
             State::Rejected { .. } => Self::Rejected,
-            State::Expired => Self::Expired,
-            State::Aborted => Self::Aborted,
+            State::Expired { .. } => Self::Expired,
+            State::Aborted { .. } => Self::Aborted,
         }
     }
 }
@@ -165,7 +165,7 @@ pub(super) fn progress(app: &App, progress: flow::Progress) -> message::Upload {
 
 pub(super) fn upload(upload: upload::Upload) -> message::Upload {
     let reason = match &upload.state {
-        State::Rejected { reason } => Some(message::Reason {
+        State::Rejected { reason, .. } => Some(message::Reason {
             code: reason.code().to_owned(),
             message: reason.to_string(),
         }),

@@ -100,17 +100,34 @@ impl Records {
     ) -> Result<Option<Upload>, Error> {
         sqlx::query(
             "UPDATE uploads SET lease_until = $1, attempts = attempts + 1 \
-             WHERE id = $2 AND state = $3 AND (lease_until IS NULL OR lease_until <= $4) RETURNING *",
+             WHERE id = $2 AND state = $3 AND attempts = $4 AND (lease_until IS NULL OR lease_until <= $5) RETURNING *",
         )
         .bind(row::millis(until))
         .bind(row::id_bytes(upload.id))
         .bind(upload.state.name())
+        .bind(i64::from(upload.attempt))
         .bind(row::millis(now))
         .fetch_optional(&self.write)
         .await
         .map_err(failed)?
         .map(|found| row::upload(&found).map_err(failed))
         .transpose()
+    }
+
+    /// Keeps a worker's lease until `until`, under the same attempt; nothing if it has lost it.
+    pub async fn renew(&self, leased: &Upload, until: Timestamp) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE uploads SET lease_until = $1 \
+             WHERE id = $2 AND state = $3 AND attempts = $4 AND lease_until IS NOT NULL",
+        )
+        .bind(row::millis(until))
+        .bind(row::id_bytes(leased.id))
+        .bind(leased.state.name())
+        .bind(i64::from(leased.attempt))
+        .execute(&self.write)
+        .await
+        .map_err(failed)?;
+        Ok(())
     }
 
     /// Frees what workers held that are known to be dead: for a process that has these records to itself, at its start.
@@ -124,7 +141,7 @@ impl Records {
     /// Takes uploads with something due for a worker until `until`.
     pub async fn lease_due(
         &self,
-        limit: u32,
+        limit: usize,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Upload>, Error> {
@@ -137,7 +154,7 @@ impl Records {
         )
         .bind(row::millis(until))
         .bind(row::millis(now))
-        .bind(i64::from(limit))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&self.write)
         .await
         .map_err(failed)?

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checksum, ChecksumAlgorithm, MediaType, ObjectKey, Profile, Upload, name};
+use super::{
+    Checksum, ChecksumAlgorithm, MediaType, ObjectKey, Profile, Upload, key::KeyFacts, name,
+};
 
 /// How many of an object's first bytes a verdict looks at.
 pub const FIRST_BYTES: u64 = 256 << 10;
@@ -28,14 +30,23 @@ pub struct Seen<'a> {
 pub struct Inspected {
     /// In the staging bucket; no client can write it any more.
     pub source: ObjectKey,
+    /// In the final bucket: where it is copied to.
+    pub key: ObjectKey,
     pub etag: String,
     pub size_bytes: u64,
     /// What it is served as.
     pub content_type: MediaType,
-    /// For its key.
-    pub extension: String,
     /// Width and height in pixels.
     pub dimensions: Option<(u32, u32)>,
+    pub confirmed: Confirmed,
+}
+
+/// Whether the store itself says that the content has the declared checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirmed {
+    Yes,
+    No,
 }
 
 /// Why an upload was refused.
@@ -107,17 +118,27 @@ pub fn verdict(
 ) -> Result<Inspected, Rejection> {
     check_size(upload, seen)?;
     check_headers(upload, seen)?;
-    if let Some(declared) = &upload.checksum {
-        check_checksum(declared, seen)?;
-    }
+    let confirmed = match &upload.checksum {
+        Some(declared) => check_checksum(declared, seen)?,
+        None => Confirmed::No,
+    };
     let content_type = check_type(upload, profile, seen)?;
+    let extension = extension(&content_type, &upload.filename);
+    let key = profile.key.key(KeyFacts {
+        profile: &profile.name,
+        owner: &upload.owner,
+        id: upload.id,
+        extension: &extension,
+        created_at: upload.created_at(),
+    });
     Ok(Inspected {
         source,
+        key,
         etag: seen.etag.to_owned(),
         size_bytes: seen.size_bytes,
-        extension: extension(&content_type, &upload.filename),
         dimensions: dimensions(&content_type, seen.first_bytes),
         content_type,
+        confirmed,
     })
 }
 
@@ -144,16 +165,19 @@ fn check_headers(upload: &Upload, seen: &Seen<'_>) -> Result<(), Rejection> {
 }
 
 /// Every declared checksum was signed into the grant or given at completion; what the store says of it is compared
-/// once more. An MD5 is found in the `ETag` of an object sent in one piece (not under KMS, where it is no MD5).
-fn check_checksum(declared: &Checksum, seen: &Seen<'_>) -> Result<(), Rejection> {
+/// once more, and a store that says nothing confirms nothing. An MD5 is found in the `ETag` of an object sent in one
+/// piece (not under KMS, where it is no MD5).
+fn check_checksum(declared: &Checksum, seen: &Seen<'_>) -> Result<Confirmed, Rejection> {
     let tag = seen.etag.trim_matches('"');
     let is_md5 = tag.len() == 32 && tag.bytes().all(|b| b.is_ascii_hexdigit());
     let matches = match (declared.algorithm(), seen.checksum) {
-        (ChecksumAlgorithm::Md5, _) => !is_md5 || tag.eq_ignore_ascii_case(&declared.hex()),
+        (ChecksumAlgorithm::Md5, _) if is_md5 => tag.eq_ignore_ascii_case(&declared.hex()),
+        (ChecksumAlgorithm::Md5, _) | (_, None) => return Ok(Confirmed::No),
         (_, Some(found)) => found == declared.value(),
-        (_, None) => true,
     };
-    matches.then_some(()).ok_or(Rejection::ChecksumMismatch)
+    matches
+        .then_some(Confirmed::Yes)
+        .ok_or(Rejection::ChecksumMismatch)
 }
 
 fn check_type(upload: &Upload, profile: &Profile, seen: &Seen<'_>) -> Result<MediaType, Rejection> {
@@ -178,7 +202,10 @@ fn detect(declared: &MediaType, bytes: &[u8]) -> Result<MediaType, Rejection> {
         declared: declared.to_string(),
         found: found.to_owned(),
     };
-    if let Some(active) = active_type(bytes) {
+    // The length of an ISO media box may well be the byte `<`.
+    if !is_iso_media(bytes)
+        && let Some(active) = active_type(bytes)
+    {
         let same = declared.is_active() || declared.as_str() == active;
         return same
             .then(|| declared.clone())
@@ -208,8 +235,17 @@ fn magic(bytes: &[u8]) -> Option<&'static str> {
     if let Some(kind) = infer::get(bytes) {
         return Some(kind.mime_type());
     }
-    // ISO base media with a brand that `infer` does not list.
-    (bytes.get(4..8) == Some(b"ftyp")).then_some("video/mp4")
+    // A brand that `infer` does not list.
+    is_iso_media(bytes).then_some("video/mp4")
+}
+
+/// MP4, AVIF, HEIF and their like (ISO/IEC 14496-12, 4.3): a `ftyp` box comes first, its length in four bytes. It is
+/// short, so that the first byte is no letter and no `<`: text cannot look like one.
+fn is_iso_media(bytes: &[u8]) -> bool {
+    matches!(
+        bytes.first_chunk(),
+        Some([0, 0, _, _, b'f', b't', b'y', b'p'])
+    )
 }
 
 /// How active content begins.
@@ -248,7 +284,6 @@ fn skip_blank(bytes: &[u8]) -> &[u8] {
         .unwrap_or(bytes);
     let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
     let start = rest.iter().take(4096).take_while(|b| blank(b)).count();
-    // Leading NULs belong to ISO media's box length; only text is looked at here.
     rest.get(start..).unwrap_or_default()
 }
 
@@ -357,6 +392,26 @@ mod tests {
             Err("image/svg+xml"),
         );
         check("text/plain", b"<script>alert(1)</script>", Err("text/html"));
+        check(
+            "video/mp4",
+            b"\0\0\0<ftypisom\0\0\x02\0isomiso2avc1mp41",
+            Ok("video/mp4"),
+        );
+        check(
+            "image/avif",
+            &[b"\0\0\0<ftypavif\0\0\0\0avifmif1miaf".as_slice(), &[0; 64]].concat(),
+            Ok("image/avif"),
+        );
+        check(
+            "video/mp4",
+            b"<!--ftypisom--><script>alert(1)</script>",
+            Err("text/html"),
+        );
+        check(
+            "video/mp4",
+            b"\0\0\0<script>alert(1)</script>",
+            Err("text/html"),
+        );
         check("text/plain", b"1 < 2, he said", Ok("text/plain"));
         check("text/plain", b"a\0b", Err("not text"));
         check("image/svg+xml", b"<svg/>", Ok("image/svg+xml"));

@@ -17,11 +17,13 @@ pub enum State {
     /// Granted; nothing known to have arrived.
     Issued,
     /// The bytes are in staging.
-    Received { staged: Staged },
-    /// Inspected. With a deadline it waits to be claimed; without one it is being promoted.
+    Received,
+    /// Inspected. With `claim_by` it waits to be claimed until then; without it is being promoted.
     Ready {
         inspected: Inspected,
         claim_by: Option<Timestamp>,
+        /// Until when it may wait in all: a claim that gives it back does not prolong that.
+        deadline: Timestamp,
     },
     /// Promoted: the file's record exists, until it is deleted.
     Stored {
@@ -29,18 +31,16 @@ pub enum State {
         deleted_at: Option<Timestamp>,
     },
     /// Inspected and refused.
-    Rejected { reason: Rejection },
+    ///
+    /// Where `copy` says so, a promotion that came to nothing may have left a copy in the final bucket.
+    Rejected {
+        reason: Rejection,
+        copy: Option<ObjectKey>,
+    },
     /// Not finished, or not claimed, in time.
-    Expired,
+    Expired { copy: Option<ObjectKey> },
     /// Given up by its owner.
-    Aborted,
-}
-
-/// What lies in staging, pinned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Staged {
-    pub etag: String,
-    pub size_bytes: u64,
+    Aborted { copy: Option<ObjectKey> },
 }
 
 /// A step that the upload's state does not allow.
@@ -62,12 +62,12 @@ impl State {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Issued => "issued",
-            Self::Received { .. } => "received",
+            Self::Received => "received",
             Self::Ready { .. } => "ready",
             Self::Stored { .. } => "stored",
             Self::Rejected { .. } => "rejected",
-            Self::Expired => "expired",
-            Self::Aborted => "aborted",
+            Self::Expired { .. } => "expired",
+            Self::Aborted { .. } => "aborted",
         }
     }
 
@@ -84,48 +84,66 @@ impl State {
 
     /// Whether the upload has reached an end other than stored.
     pub fn is_ended(&self) -> bool {
-        matches!(self, Self::Rejected { .. } | Self::Expired | Self::Aborted)
+        matches!(
+            self,
+            Self::Rejected { .. } | Self::Expired { .. } | Self::Aborted { .. }
+        )
     }
 
     /// Whether nothing more happens without a claim: ready and waiting, stored, or ended.
     pub fn is_settled(&self) -> bool {
         match self {
-            Self::Issued | Self::Received { .. } => false,
+            Self::Issued | Self::Received => false,
             Self::Ready { claim_by, .. } => claim_by.is_some(),
-            Self::Stored { .. } | Self::Rejected { .. } | Self::Expired | Self::Aborted => true,
+            Self::Stored { .. }
+            | Self::Rejected { .. }
+            | Self::Expired { .. }
+            | Self::Aborted { .. } => true,
         }
     }
 
     fn refusal(&self) -> Refused {
         match self {
             Self::Stored { .. } => Refused::Stored,
-            Self::Issued | Self::Received { .. } | Self::Ready { .. } => Refused::Early,
-            Self::Rejected { .. } | Self::Expired | Self::Aborted => Refused::Ended,
+            Self::Issued | Self::Received | Self::Ready { .. } => Refused::Early,
+            Self::Rejected { .. } | Self::Expired { .. } | Self::Aborted { .. } => Refused::Ended,
+        }
+    }
+
+    /// Where a copy may lie in the final bucket that is no file's, or not yet.
+    pub fn copy(&self) -> Option<&ObjectKey> {
+        match self {
+            Self::Ready { inspected, .. } => Some(&inspected.key),
+            Self::Rejected { copy, .. } | Self::Expired { copy } | Self::Aborted { copy } => {
+                copy.as_ref()
+            }
+            Self::Issued | Self::Received | Self::Stored { .. } => None,
         }
     }
 }
 
 impl Upload {
     /// The bytes have arrived.
-    pub fn receive(self, staged: Staged) -> Result<Self, Refused> {
+    pub fn receive(self) -> Result<Self, Refused> {
         match self.state {
-            State::Issued => Ok(self.into_state(State::Received { staged })),
+            State::Issued => Ok(self.into_state(State::Received)),
             _ => Err(self.state.refusal()),
         }
     }
 
-    /// Inspection found nothing wrong. If the profile promotes on a claim, the file now waits for one until `claim_by`.
+    /// Inspection found nothing wrong. If the profile promotes on a claim, the file now waits for one until `deadline`.
     pub fn pass(
         self,
         inspected: Inspected,
         promote: Promote,
-        claim_by: Timestamp,
+        deadline: Timestamp,
     ) -> Result<Self, Refused> {
-        let claim_by = (promote == Promote::OnClaim).then_some(claim_by);
+        let claim_by = (promote == Promote::OnClaim).then_some(deadline);
         match self.state {
-            State::Received { .. } => Ok(self.into_state(State::Ready {
+            State::Received => Ok(self.into_state(State::Ready {
                 inspected,
                 claim_by,
+                deadline,
             })),
             _ => Err(self.state.refusal()),
         }
@@ -140,9 +158,11 @@ impl Upload {
             State::Ready {
                 inspected,
                 claim_by: Some(_),
+                deadline,
             } => State::Ready {
                 inspected,
                 claim_by: None,
+                deadline,
             },
             State::Stored {
                 deleted_at: None, ..
@@ -172,8 +192,8 @@ impl Upload {
     /// Inspection, or the store, found it wanting.
     pub fn reject(self, reason: Rejection) -> Result<Self, Refused> {
         match self.state {
-            State::Issued | State::Received { .. } => {
-                Ok(self.into_state(State::Rejected { reason }))
+            State::Issued | State::Received => {
+                Ok(self.into_state(State::Rejected { reason, copy: None }))
             }
             _ => Err(self.state.refusal()),
         }
@@ -182,46 +202,77 @@ impl Upload {
     /// What was inspected is gone from the store, or has become something else.
     pub fn lose(self) -> Result<Self, Refused> {
         match self.state {
-            State::Received { .. } | State::Ready { .. } => Ok(self.into_state(State::Rejected {
-                reason: Rejection::Lost,
-            })),
+            State::Received | State::Ready { .. } => {
+                let copy = self.state.copy().cloned();
+                let reason = Rejection::Lost;
+                Ok(self.into_state(State::Rejected { reason, copy }))
+            }
             _ => Err(self.state.refusal()),
         }
     }
 
-    /// A claim that cannot be fulfilled gives it back, to wait for another until `claim_by`.
-    pub fn release(self, claim_by: Timestamp) -> Result<Self, Refused> {
-        match self.state {
+    /// A claim that cannot be fulfilled gives it back: a stored file is as before, others wait for another claim.
+    pub fn release(self) -> Result<Self, Refused> {
+        let state = match self.state {
+            _ if self.claim.is_none() => return Err(self.state.refusal()),
             State::Ready {
                 inspected,
                 claim_by: None,
-            } if self.claim.is_some() => Ok(Self {
-                claim: None,
-                state: State::Ready {
-                    inspected,
-                    claim_by: Some(claim_by),
-                },
-                attempt: self.attempt + 1,
-                ..self
-            }),
-            _ => Err(self.state.refusal()),
-        }
+                deadline,
+            } => State::Ready {
+                inspected,
+                claim_by: Some(deadline),
+                deadline,
+            },
+            State::Stored {
+                deleted_at: None, ..
+            } => self.state,
+            _ => return Err(self.state.refusal()),
+        };
+        Ok(Self {
+            claim: None,
+            state,
+            attempt: self.attempt + 1,
+            ..self
+        })
     }
 
     /// Its time is over. What is being promoted no longer expires.
     pub fn expire(self) -> Result<Self, Refused> {
-        self.end(State::Expired)
+        let copy = self.state.copy().cloned();
+        self.end(State::Expired { copy })
     }
 
     /// Its owner gives it up. What is being promoted can no longer be aborted.
     pub fn abort(self) -> Result<Self, Refused> {
-        self.end(State::Aborted)
+        let copy = self.state.copy().cloned();
+        self.end(State::Aborted { copy })
+    }
+
+    /// Its work has failed for long, and its time is over: it expires, even if it was being promoted.
+    pub fn give_up(self) -> Result<Self, Refused> {
+        let copy = self.state.copy().cloned();
+        match self.state {
+            State::Issued | State::Received | State::Ready { .. } => {
+                Ok(self.into_state(State::Expired { copy }))
+            }
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// When its time is over, if it has not reached an end.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Issued | State::Received => Some(self.expires_at),
+            State::Ready { deadline, .. } => Some(*deadline),
+            _ => None,
+        }
     }
 
     fn end(self, end: State) -> Result<Self, Refused> {
         match self.state {
             State::Issued
-            | State::Received { .. }
+            | State::Received
             | State::Ready {
                 claim_by: Some(_), ..
             } => Ok(self.into_state(end)),
@@ -253,11 +304,11 @@ impl Upload {
         match &self.state {
             State::Issued => self.grant_expires_at.min(self.expires_at),
             State::Ready { claim_by, .. } => claim_by.unwrap_or(now),
-            State::Received { .. }
+            State::Received
             | State::Stored { .. }
             | State::Rejected { .. }
-            | State::Expired
-            | State::Aborted => now,
+            | State::Expired { .. }
+            | State::Aborted { .. } => now,
         }
     }
 
@@ -281,7 +332,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::after,
-        upload::{Metadata, Method},
+        upload::{Metadata, Method, inspection::Confirmed},
     };
 
     fn upload() -> Upload {
@@ -309,22 +360,19 @@ mod tests {
     fn inspected() -> Inspected {
         Inspected {
             source: ObjectKey::new("in/x".to_owned()),
+            key: ObjectKey::new("f".to_owned()),
+            confirmed: Confirmed::No,
             etag: "e".to_owned(),
             size_bytes: 3,
             content_type: "image/png".parse().unwrap(),
-            extension: "png".to_owned(),
             dimensions: None,
         }
     }
 
     fn step(upload: Upload, step: u8) -> Result<Upload, Refused> {
         let now = Timestamp::UNIX_EPOCH;
-        let staged = Staged {
-            etag: "e".to_owned(),
-            size_bytes: 3,
-        };
         match step {
-            0 => upload.receive(staged),
+            0 => upload.receive(),
             1 => upload.pass(inspected(), Promote::OnClaim, now),
             2 => upload.pass(inspected(), Promote::OnComplete, now),
             3 => upload.claim(UploadId::from_bytes([2; 16])),
@@ -335,6 +383,7 @@ mod tests {
             }),
             6 => upload.expire(),
             7 => upload.abort(),
+            8 => upload.give_up(),
             _ => upload.delete(now),
         }
     }
@@ -342,16 +391,16 @@ mod tests {
     fn rank(state: &State) -> u8 {
         match state {
             State::Issued => 0,
-            State::Received { .. } => 1,
+            State::Received => 1,
             State::Ready { claim_by, .. } => 2 + u8::from(claim_by.is_none()),
             State::Stored { deleted_at, .. } => 4 + u8::from(deleted_at.is_some()),
-            State::Rejected { .. } | State::Expired | State::Aborted => 6,
+            State::Rejected { .. } | State::Expired { .. } | State::Aborted { .. } => 6,
         }
     }
 
     proptest! {
         #[test]
-        fn steps_only_lead_forward_and_an_end_is_an_end(steps in prop::collection::vec(0_u8..9, 0..40)) {
+        fn steps_only_lead_forward_and_an_end_is_an_end(steps in prop::collection::vec(0_u8..10, 0..40)) {
             let mut at = upload();
             for n in steps {
                 let before = at.clone();
@@ -379,6 +428,12 @@ mod tests {
         let claimed = step(waiting.clone(), 3).unwrap();
         assert_eq!(claimed.clone().abort(), Err(Refused::Claimed));
         assert_eq!(claimed.clone().expire(), Err(Refused::Claimed));
+        let copy = Some(inspected().key);
+        let lost = claimed.clone().lose().unwrap();
+        assert_eq!(
+            (lost.state.copy(), claimed.clone().give_up().unwrap().state),
+            (copy.as_ref(), State::Expired { copy: copy.clone() })
+        );
         assert!(waiting.abort().unwrap().state.is_ended());
         assert!(matches!(
             step(claimed, 4).unwrap().state,

@@ -8,7 +8,10 @@ use loadlock::{
     upload::UploadId,
 };
 
+use crate::proxy::When;
 use crate::world::{PNG, World, form, kind, me, png, raw, server};
+
+const LOST: Kind = Kind::NotReady;
 
 fn post() -> Begin {
     Begin {
@@ -176,16 +179,94 @@ async fn a_claim_whose_file_vanished_gives_the_others_back() {
         world.complete(begun.upload.id).await.unwrap();
         ids.push(begun.upload.id);
     }
-    let lost = world.app.records.upload(ids[0]).await.unwrap().unwrap();
-    world
-        .app
-        .bucket
-        .delete_staged(&lost.staged_key())
-        .await
-        .unwrap();
-    assert_eq!(kind(world.claim(&ids, "trip").await), Kind::NotReady);
+    world.lose(ids[0]).await;
+    assert_eq!(kind(world.claim(&ids, "trip").await), LOST);
     assert_eq!(world.state(ids[0]).await, "rejected");
     assert_eq!(world.state(ids[1]).await, "ready");
     assert_eq!(world.claim(&ids[1..], "trip").await.unwrap().len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_copy_of_a_file_that_was_given_back_goes_with_it() {
+    let world = World::new().await;
+    let ids = [ready(&world).await, ready(&world).await];
+    world.lose(ids[0]).await;
+    assert_eq!(kind(world.claim(&ids, "trip").await), LOST);
+    assert_eq!(world.lies_in("final").await.len(), 1);
+    world.clock.advance(Duration::from_hours(6));
+    world.work().await;
+    assert_eq!(world.state(ids[1]).await, "expired");
+    assert_eq!(world.lies_in("final").await.len(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_copy_whose_source_is_lost_before_it_is_recorded_goes_with_it() {
+    let world = World::new().await;
+    let ids = [ready(&world).await, ready(&world).await];
+    world.faults.plan(1, When::Before);
+    assert_eq!(kind(world.claim(&ids, "trip").await), Kind::Unavailable);
+    assert!(world.faults.came_to_pass());
+    assert_eq!(world.lies_in("final").await.len(), 1);
+    for id in ids {
+        world.lose(id).await;
+    }
+    world.clock.advance(Duration::from_secs(10));
+    world.work().await;
+    for id in ids {
+        assert_eq!(world.state(id).await, "rejected");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_given_back_waits_no_longer_than_it_would_have() {
+    let world = World::new().await;
+    let ids = [ready(&world).await, ready(&world).await];
+    world.lose(ids[0]).await;
+    world.clock.advance(Duration::from_hours(5));
+    assert_eq!(kind(world.claim(&ids, "trip").await), LOST);
+    world.work().await;
+    assert_eq!(world.state(ids[1]).await, "ready");
+    world.clock.advance(Duration::from_hours(1));
+    world.work().await;
+    assert_eq!(world.state(ids[1]).await, "expired");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_stored_file_whose_claim_fails_is_as_it_was() {
+    let world = World::new().await;
+    let begun = world.begin(png()).await;
+    world.send(&begun.grant, PNG).await;
+    world.complete(begun.upload.id).await.unwrap();
+    let (stored, lost) = (begun.upload.id, ready(&world).await);
+    world.lose(lost).await;
+    assert_eq!(kind(world.claim(&[stored, lost], "trip").await), LOST);
+    let file = world.app.records.file(stored).await.unwrap().unwrap();
+    assert!(file.metadata.is_empty());
+    let again = ready(&world).await;
+    assert_eq!(
+        world.claim(&[stored, again], "trip").await.unwrap().len(),
+        2
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_claim_that_can_never_be_promoted_ends_all_the_same() {
+    let mut world = World::new().await;
+    let ids = [ready(&world).await, ready(&world).await];
+    world.without_profile("post");
+    world.take(&ids).await;
+    assert_eq!(world.state(ids[0]).await, "ready");
+    for _ in 0..100 {
+        world.work().await;
+        world.clock.advance(Duration::from_mins(5));
+    }
+    for id in ids {
+        assert_eq!(world.state(id).await, "expired");
+    }
     world.end().await;
 }

@@ -8,6 +8,7 @@ use loadlock::{
     upload::Method,
 };
 
+use crate::proxy::When;
 use crate::world::{PNG, World, kind, me, png, raw};
 
 fn parts() -> Vec<u8> {
@@ -123,6 +124,42 @@ async fn what_never_arrives_expires_at_its_time() {
         (world.state(put).await, world.state(some).await),
         ("expired", "expired")
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_can_never_be_inspected_ends_all_the_same() {
+    let mut world = World::new().await;
+    let begun = world.begin(png()).await;
+    world.send(&begun.grant, PNG).await;
+    world.without_profile("image");
+    let id = begun.upload.id;
+    assert_eq!(kind(world.complete(id).await), Kind::NotFound);
+    assert_eq!(world.state(id).await, "received");
+    for _ in 0..(12 * 12) {
+        world.work().await;
+        world.clock.advance(Duration::from_mins(5));
+    }
+    assert_eq!(world.state(id).await, "received");
+    for _ in 0..24 {
+        world.work().await;
+        world.clock.advance(Duration::from_mins(5));
+    }
+    assert_eq!(world.state(id).await, "expired");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_the_store_never_answers_for_ends_all_the_same() {
+    let world = World::new().await;
+    let id = world.begin(png()).await.upload.id;
+    world.faults.plan_all(When::Before);
+    for _ in 0..(14 * 12) {
+        world.work().await;
+        world.clock.advance(Duration::from_mins(5));
+    }
+    assert_eq!(world.state(id).await, "expired");
+    world.faults.came_to_pass();
     world.end().await;
 }
 

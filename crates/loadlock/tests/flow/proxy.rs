@@ -27,6 +27,8 @@ pub(crate) struct Faults(Arc<Mutex<Plan>>);
 struct Plan {
     calls: usize,
     fault: Option<(usize, When)>,
+    all: Option<When>,
+    hang: bool,
 }
 
 impl Faults {
@@ -35,18 +37,38 @@ impl Faults {
         *self.0.lock().unwrap() = Plan {
             calls: 0,
             fault: Some((call, when)),
+            ..Plan::default()
         };
+    }
+
+    /// Lets every call fail from now on.
+    pub(crate) fn plan_all(&self, when: When) {
+        self.0.lock().unwrap().all = Some(when);
+    }
+
+    /// Lets the next call go unanswered for ever.
+    pub(crate) fn plan_silence(&self) {
+        self.0.lock().unwrap().hang = true;
+    }
+
+    /// Whether the call that is to go unanswered is yet to come.
+    pub(crate) fn silence_is_to_come(&self) -> bool {
+        self.0.lock().unwrap().hang
     }
 
     /// Takes the fault back if it has not come to pass; says whether it has.
     pub(crate) fn came_to_pass(&self) -> bool {
         let mut plan = self.0.lock().unwrap();
+        plan.all = None;
         plan.fault.take().is_none()
     }
 
     fn next(&self) -> Option<When> {
         let mut plan = self.0.lock().unwrap();
         plan.calls += 1;
+        if plan.all.is_some() {
+            return plan.all;
+        }
         let (call, when) = plan.fault?;
         (plan.calls > call).then(|| {
             plan.fault = None;
@@ -99,6 +121,9 @@ async fn pass(State(way): State<Way>, request: Request) -> Response<Body> {
 }
 
 async fn forward(way: &Way, request: Request) -> Response<Body> {
+    if std::mem::take(&mut way.faults.0.lock().unwrap().hang) {
+        return std::future::pending().await;
+    }
     let fault = way.faults.next();
     if fault == Some(When::Before) {
         return failure();

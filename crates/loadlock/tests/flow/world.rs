@@ -12,8 +12,9 @@ use loadlock::{
     clock::Ids,
     config::{Config, dev_profiles},
     error::{Error, Kind},
-    flow::{self, Begin, Begun, Claim, Grant, Progress, ShownFile, SignedPart},
+    flow::{self, Begin, Begun, Claim, FileQuery, Grant, Progress, ShownFile, SignedPart},
     jobs,
+    records::{Change, FileChange, NewClaim, Outcome},
     upload::{Metadata, Profile, Promote, UploadId},
 };
 use loadlock_sigv4::{Bucket, Presign, Signer};
@@ -340,6 +341,70 @@ impl World {
             Vec::<String>::new(),
             "left in staging"
         );
+        let mut recorded = self.recorded_keys().await;
+        let mut kept = self.lies_in("final").await;
+        recorded.sort();
+        kept.sort();
+        assert_eq!(kept, recorded, "what lies in final is not what is recorded");
+    }
+
+    /// The keys of all files there are.
+    async fn recorded_keys(&self) -> Vec<String> {
+        let mut keys = Vec::new();
+        let mut query = FileQuery::default();
+        loop {
+            let page = flow::files(&self.app, &server(), query).await.unwrap();
+            keys.extend(page.files.iter().map(|file| file.key.to_string()));
+            if page.next_cursor.is_none() {
+                return keys;
+            }
+            query = FileQuery {
+                cursor: page.next_cursor,
+                ..FileQuery::default()
+            };
+        }
+    }
+
+    /// Records a claim, as a process would that dies before it promotes.
+    pub(crate) async fn take(&self, ids: &[UploadId]) {
+        let now = self.app.clock.now();
+        let claim = NewClaim {
+            id: self.app.ids.upload_id(now).unwrap(),
+            owner: "me".to_owned(),
+            metadata: form("trip"),
+        };
+        let mut steps = Vec::new();
+        for id in ids {
+            let from = self.app.records.upload(*id).await.unwrap().unwrap();
+            let to = from.clone().claim(claim.id).unwrap();
+            steps.push((from, to));
+        }
+        let changes: Vec<_> = steps
+            .iter()
+            .enumerate()
+            .map(|(n, (from, to))| Change {
+                from,
+                to,
+                due: (n == 0).then_some(now),
+                file: FileChange::Keep,
+            })
+            .collect();
+        let taken = self.app.records.claim(&claim, &changes, now).await.unwrap();
+        assert_eq!(taken, Outcome::Done);
+    }
+
+    /// Makes a profile unknown, as a new configuration would.
+    pub(crate) fn without_profile(&mut self, name: &str) {
+        let mut config = (*self.app.config).clone();
+        config.profiles.retain(|profile| profile.name != name);
+        self.app.config = config.into();
+    }
+
+    /// Deletes what was sent, as a store might lose it.
+    pub(crate) async fn lose(&self, id: UploadId) {
+        let lost = self.app.records.upload(id).await.unwrap().unwrap();
+        let gone = self.app.bucket.delete_staged(&lost.staged_key()).await;
+        gone.unwrap();
     }
 }
 
