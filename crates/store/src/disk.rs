@@ -6,6 +6,7 @@
 
 mod body;
 mod bucket;
+mod claims;
 mod collect;
 mod columns;
 mod commit;
@@ -26,11 +27,12 @@ mod sweep;
 mod writer;
 
 use std::{
+    collections::HashSet,
     fmt,
     fs::{self, File, TryLockError},
     io,
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread,
 };
 
@@ -39,6 +41,7 @@ use tokio::sync::watch;
 
 pub use self::{
     bucket::{BucketInfo, ConfigKind},
+    claims::Claim,
     complete::{CompletePart, CompleteUpload},
     digest::{Checksum, ChecksumAlgorithm, ChecksumType},
     error::{DiskError, OpenError},
@@ -52,9 +55,11 @@ pub use self::{
     writer::{Writer, Written},
 };
 use self::{
+    claims::Claims,
     collect::Errand,
     columns::Millis,
     commit::Commits,
+    expire::Sweep,
     files::{Draft, Files},
     readers::Readers,
 };
@@ -71,6 +76,8 @@ struct Inner {
     clock: Clock,
     files: Arc<Files>,
     writers: Arc<()>,
+    claims: Claims,
+    swept: Mutex<HashSet<Sweep>>,
     readers: Readers,
     _collector: Thread,
     commits: Commits,
@@ -112,6 +119,8 @@ impl Disk {
             clock,
             files,
             writers: Arc::default(),
+            claims: Claims::default(),
+            swept: Mutex::default(),
             readers,
             _collector: collector,
             commits,

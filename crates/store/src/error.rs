@@ -76,6 +76,7 @@ codes! {
     RequestTimeout 400 "Your socket connection to the server was not read from or written to within the timeout period.",
     ServiceUnavailable 503 "Service is unable to handle request.",
     SignatureDoesNotMatch 403 "The request signature that we calculated does not match the signature that you provided. Check your key and signing method.",
+    SlowDown 503 "Please reduce your request rate.",
     XAmzContentSHA256Mismatch 400 "The provided 'x-amz-content-sha256' header does not match what was computed.",
 }
 

@@ -24,6 +24,8 @@ pub(crate) use self::form::post_object;
 
 /// The largest object, or part, that one request may bring: 5 GiB.
 pub(crate) const MAX_PUT: u64 = 5 << 30;
+/// So many bodies, objects or parts, may be on their way to one key at once.
+pub(crate) const MAX_WRITERS: usize = 16;
 /// The largest XML document that is read. A thousand keys of 1,024 bytes, all escaped, or ten thousand parts, fit.
 const MAX_DOCUMENT: u64 = 8 << 20;
 

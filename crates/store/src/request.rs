@@ -176,6 +176,7 @@ impl From<DiskError> for S3Error {
             DiskError::NoParts => Code::MalformedXML,
             DiskError::EntityTooSmall { .. } => Code::EntityTooSmall,
             DiskError::InvalidRange => Code::InvalidRange,
+            DiskError::TooManyWriters => Code::SlowDown,
             DiskError::Closed => Code::ServiceUnavailable,
             DiskError::NoSpace => {
                 tracing::error!(%error, "the disk is full");

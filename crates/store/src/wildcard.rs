@@ -1,6 +1,6 @@
 //! Matching with `*` (any run) and `?` (any one character), for policies and for CORS rules.
 
-/// Whether `text` fits `pattern`. Linear in practice, quadratic at worst; never exponential.
+/// Whether `text` fits `pattern`. At worst it takes as long as the product of their lengths, never exponentially long.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());

@@ -49,7 +49,16 @@ pub(super) fn run(errands: &Receiver<Errand>, files: &Files, commits: &Commits) 
 }
 
 fn remove_draft(files: &Files, id: BlobId, path: &PathBuf) {
-    match remove(path) {
+    let removed = remove(path).and_then(|()| {
+        // A temporary file that came back after a crash would be swept, one of the data is looked for only until it has
+        // landed.
+        if *path == files.path(id) {
+            files.sync_directory(directory_of(id))
+        } else {
+            Ok(())
+        }
+    });
+    match removed {
         Ok(()) => files.landed(id),
         Err(error) => tracing::warn!(%error, id, "a temporary file stays until the next start"),
     }

@@ -44,6 +44,8 @@ pub enum DiskError {
     ChecksumTypeUnsupported,
     #[error("the upload was created with another type of checksum")]
     OtherChecksumType,
+    #[error("too many bodies for this key are on their way")]
+    TooManyWriters,
     #[error("the range lies outside the object")]
     InvalidRange,
     #[error("no space left for data")]

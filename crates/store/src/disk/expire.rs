@@ -1,6 +1,6 @@
 //! Applying the buckets' lifecycle rules.
 
-use std::time::SystemTime;
+use std::{collections::HashSet, time::SystemTime};
 
 use rusqlite::{Connection, params};
 
@@ -8,6 +8,7 @@ use super::{
     Disk, DiskError, ObjectKey, UploadId,
     body::{self, BodyId},
     columns::Millis,
+    files::lock,
     list::end_of,
     multipart,
 };
@@ -26,12 +27,30 @@ pub struct Expired {
     pub more: bool,
 }
 
+/// What of a bucket a rule is about, up to a moment. Once nothing of it is left there will be nothing again: what is
+/// written later is younger. So rows that no rule is about are looked at once a day and not each time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Sweep {
+    what: What,
+    bucket: i64,
+    prefix: String,
+    cutoff: SystemTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum What {
+    Objects,
+    Uploads,
+}
+
 impl Disk {
     /// Deletes what has expired by the store's clock and aborts uploads that were forgotten: a bounded number a call.
     pub async fn apply_lifecycle(&self) -> Result<Expired, DiskError> {
         let now = self.now().0;
-        let due = self.query(move |conn| due(conn, now)).await?;
+        let swept = lock(&self.inner.swept).clone();
+        let due = self.query(move |conn| due(conn, now, swept)).await?;
         if due.objects.is_empty() && due.uploads.is_empty() {
+            *lock(&self.inner.swept) = due.swept;
             return Ok(Expired::default());
         }
         let more = due.objects.len() >= OBJECTS || due.uploads.len() >= UPLOADS;
@@ -57,6 +76,10 @@ impl Disk {
 struct Due {
     objects: Vec<DueObject>,
     uploads: Vec<UploadId>,
+    /// What need not be looked at.
+    done: HashSet<Sweep>,
+    /// What the rules are about now.
+    swept: HashSet<Sweep>,
 }
 
 /// An object that has expired; if it is overwritten meanwhile, its body is another and it stays.
@@ -78,14 +101,24 @@ impl DueObject {
     }
 }
 
-fn due(conn: &Connection, now: SystemTime) -> Result<Due, DiskError> {
+fn due(conn: &Connection, now: SystemTime, done: HashSet<Sweep>) -> Result<Due, DiskError> {
     let mut statement =
         conn.prepare_cached("SELECT bucket, document FROM bucket_config WHERE kind = 'lifecycle'")?;
     let mut rows = statement.query([])?;
-    let mut due = Due::default();
+    let mut due = Due {
+        done,
+        ..Due::default()
+    };
     while let Some(row) = rows.next()? {
-        let bucket = row.get("bucket")?;
-        let lifecycle: Lifecycle = serde_json::from_slice(row.get_ref("document")?.as_blob()?)?;
+        let bucket: i64 = row.get("bucket")?;
+        let lifecycle: Lifecycle = match serde_json::from_slice(row.get_ref("document")?.as_blob()?)
+        {
+            Ok(lifecycle) => lifecycle,
+            Err(error) => {
+                tracing::error!(%error, bucket, "lifecycle rules cannot be read");
+                continue;
+            }
+        };
         for rule in lifecycle
             .rules
             .iter()
@@ -99,6 +132,19 @@ fn due(conn: &Connection, now: SystemTime) -> Result<Due, DiskError> {
 }
 
 impl Due {
+    /// Whether something may be found there.
+    fn begins(&mut self, what: What, bucket: i64, rule: &Rule, cutoff: SystemTime) -> bool {
+        let sweep = Sweep {
+            what,
+            bucket,
+            prefix: rule.prefix.clone(),
+            cutoff,
+        };
+        let begins = !self.done.contains(&sweep);
+        self.swept.insert(sweep);
+        begins
+    }
+
     fn add_objects(
         &mut self,
         conn: &Connection,
@@ -106,9 +152,13 @@ impl Due {
         rule: &Rule,
         now: SystemTime,
     ) -> Result<(), DiskError> {
-        let Some(cutoff) = rule.expires_if_written_by(now).map(Millis) else {
+        let Some(cutoff) = rule.expires_if_written_by(now) else {
             return Ok(());
         };
+        if !self.begins(What::Objects, bucket, rule, cutoff) {
+            return Ok(());
+        }
+        let cutoff = Millis(cutoff);
         let mut statement = conn.prepare_cached(
             "SELECT key, body FROM object INDEXED BY object_age
              WHERE bucket = ?1 AND modified <= ?2 AND key >= ?3 AND key < ?4 LIMIT ?5",
@@ -137,9 +187,13 @@ impl Due {
         rule: &Rule,
         now: SystemTime,
     ) -> Result<(), DiskError> {
-        let Some(cutoff) = rule.aborts_if_created_by(now).map(Millis) else {
+        let Some(cutoff) = rule.aborts_if_created_by(now) else {
             return Ok(());
         };
+        if !self.begins(What::Uploads, bucket, rule, cutoff) {
+            return Ok(());
+        }
+        let cutoff = Millis(cutoff);
         let mut statement = conn.prepare_cached(
             "SELECT id FROM upload INDEXED BY upload_age
              WHERE bucket = ?1 AND created <= ?2 AND key >= ?3 AND key < ?4 LIMIT ?5",

@@ -3,7 +3,7 @@
 use http::{StatusCode, header};
 use loadlock_sigv4::{PresentedForm, Rules};
 
-use super::{Content, MAX_PUT, location, receive};
+use super::{Content, MAX_PUT, MAX_WRITERS, location, receive};
 use crate::access::{Caller, Identity, object_arn};
 use crate::auth;
 use crate::body::{FormFile, Source};
@@ -47,6 +47,7 @@ pub(crate) async fn post_object(
         condition: None,
     };
     disk.head_bucket(bucket).await?;
+    let _claim = disk.claim(bucket, &put.key, MAX_WRITERS)?;
     let written = receive(
         disk,
         Content::File(Box::new(file)),

@@ -3,7 +3,7 @@
 use http::{StatusCode, header};
 use serde::Deserialize;
 
-use super::{Call, Content, location, name_condition, receive};
+use super::{Call, Content, MAX_WRITERS, location, name_condition, receive};
 use crate::checksum::{self, Promise};
 use crate::disk::{
     Checksum, ChecksumAlgorithm, ChecksumType, CompletePart, CompleteUpload, CreateUpload, ETag,
@@ -110,6 +110,7 @@ pub(super) async fn upload_part(call: Call<'_>) -> S3Result<Reply> {
         );
         return Err(S3Error::new(Code::InvalidRequest, message));
     }
+    let _claim = disk.claim(&upload.bucket, &upload.key, MAX_WRITERS)?;
     let written = receive(disk, Content::Body(call.body()?), promise, wanted).await?;
     let part = disk.put_part(&upload, number, written).await?;
     let mut reply = reply::empty(StatusCode::OK);

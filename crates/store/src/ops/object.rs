@@ -5,7 +5,7 @@ use std::ops::Range;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, StatusCode};
 
-use super::{Call, Content, name_condition, receive};
+use super::{Call, Content, MAX_WRITERS, name_condition, receive};
 use crate::access::bucket_arn;
 use crate::checksum::Promise;
 use crate::conditions::{ByteRange, Verdict, bare};
@@ -25,6 +25,7 @@ pub(super) async fn put(call: Call<'_>) -> S3Result<Reply> {
     };
     let promise = Promise::read(attributes)?;
     refuse_hopeless(&call, &put).await?;
+    let _claim = disk.claim(bucket, key, MAX_WRITERS)?;
     let written = receive(disk, Content::Body(call.body()?), promise, None).await?;
     let stored = disk.put_object(written, put).await;
     let info = stored.map_err(|error| name_condition(error.into(), attributes))?;

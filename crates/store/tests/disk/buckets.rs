@@ -312,3 +312,25 @@ async fn lifecycle_does_a_bounded_number_a_call() {
         }
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_that_cannot_be_read_do_not_keep_those_of_other_buckets_from_being_applied() {
+    let store = Store::new().await;
+    let broken = BucketName::parse("a-broken-one").unwrap();
+    store.disk.create_bucket(&broken).await.unwrap();
+    let nonsense = b"nonsense".to_vec();
+    let put = store
+        .disk
+        .put_bucket_config(&broken, ConfigKind::Lifecycle, nonsense);
+    put.await.unwrap();
+    let rules = Lifecycle {
+        rules: vec![rule("", Expiration::Days(1))],
+    };
+    store.disk.put_lifecycle(&bucket(), &rules).await.unwrap();
+    store.put("a", b"x").await;
+    let expired = async || store.disk.apply_lifecycle().await.unwrap().objects;
+    assert_eq!((expired().await, expired().await), (0, 0));
+    // What was looked at to no avail is looked at again when its time may have come.
+    store.clock.advance(Duration::from_hours(48));
+    assert_eq!((expired().await, expired().await), (1, 0));
+}

@@ -116,3 +116,30 @@ async fn a_request_that_has_begun_ends_before_the_server_does() {
     assert_eq!(answer(&mut stream).await.status, 200);
     world.stopped().await.unwrap();
 }
+
+#[tokio::test]
+async fn one_key_is_not_written_to_by_a_great_many_at_once() {
+    let world = World::new().await;
+    let url = world.presign("PUT", "a", MINUTE);
+    let head = world.head("PUT", &url, &[], 2);
+    let mut waiting = Vec::new();
+    for _ in 0..16 {
+        let mut stream = world.connect().await;
+        let expecting = [("expect".to_owned(), "100-continue".to_owned())];
+        let head = world.head("PUT", &url, &expecting, 2);
+        stream.write_all(&head).await.unwrap();
+        let mut told = [0; 25];
+        stream.read_exact(&mut told).await.unwrap();
+        waiting.push(stream);
+    }
+    let mut extra = world.connect().await;
+    extra.write_all(&head).await.unwrap();
+    extra.write_all(b"ok").await.unwrap();
+    let refused = answer(&mut extra).await;
+    assert_eq!((refused.status, refused.code().as_str()), (503, "SlowDown"));
+    for mut stream in waiting {
+        stream.write_all(b"ok").await.unwrap();
+        assert_eq!(answer(&mut stream).await.status, 200);
+    }
+    assert_eq!(world.send("PUT", &url, &[], b"ok").await.status, 200);
+}
