@@ -150,6 +150,13 @@ impl Records {
             .collect()
     }
 
+    /// Whether the database answers.
+    pub async fn answer(&self) -> Result<(), Error> {
+        let look = sqlx::query("SELECT 1 FROM uploads LIMIT 1");
+        look.fetch_optional(&self.read).await.map_err(failed)?;
+        Ok(())
+    }
+
     /// When something is next due, if anything is, whoever has it under lease; one look into the index.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
         let millis: Option<i64> = sqlx::query_scalar(

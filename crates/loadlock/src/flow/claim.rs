@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::{
     app::App,
@@ -20,8 +22,10 @@ use crate::{
 const MOST: usize = 100;
 /// How often a claim is tried again when uploads move under its hands.
 const TRIES: usize = 5;
-/// How long the copies are waited for.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a claim takes at most, in all: less than HTTP clients usually wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// How many uploads of one claim are driven at a time.
+const AT_ONCE: usize = 8;
 
 /// What is claimed, for whom, with which form data.
 #[derive(Debug, Clone)]
@@ -44,8 +48,9 @@ pub async fn claim(app: &App, caller: &Caller, claim: Claim) -> Result<Vec<Shown
     if ids.is_empty() || ids.len() > MOST {
         return Err(Kind::InvalidRequest.because(format!("`ids` takes 1 to {MOST} ids")));
     }
-    take(app, &ids, &owner, &claim.metadata).await?;
-    let files = promoted(app, &ids).await?;
+    let deadline = Instant::now() + PATIENCE;
+    take(app, &ids, &owner, &claim.metadata, deadline).await?;
+    let files = promoted(app, &ids, deadline).await?;
     tracing::info!(files = files.len(), "claim");
     Ok(claim
         .ids
@@ -54,23 +59,24 @@ pub async fn claim(app: &App, caller: &Caller, claim: Claim) -> Result<Vec<Shown
         .collect())
 }
 
-/// Records the claim over all uploads that no claim has yet.
+/// Records the claim, unless it is recorded already.
 async fn take(
     app: &App,
     ids: &BTreeSet<UploadId>,
     owner: &Owner,
     form: &Metadata,
+    deadline: Instant,
 ) -> Result<(), Error> {
     for _ in 0..TRIES {
-        let uploads = present(app, ids, owner).await?;
-        let mut free = Vec::new();
-        for upload in uploads {
-            match upload.claim {
-                None => free.push(upload),
-                Some(earlier) => check_same(app, &upload, earlier, form).await?,
-            }
-        }
-        if free.is_empty() || record(app, &free, owner, form).await? == Outcome::Done {
+        let uploads = present(app, ids, owner, deadline).await?;
+        let taken = uploads
+            .iter()
+            .find_map(|upload| Some((upload.id, upload.claim?)));
+        let outcome = match taken {
+            None => record(app, &uploads, owner, form).await?,
+            Some((id, earlier)) => check_same(app, id, earlier, ids, form).await?,
+        };
+        if outcome == Outcome::Done {
             return Ok(());
         }
     }
@@ -78,21 +84,24 @@ async fn take(
 }
 
 /// The owner's uploads, driven as far as they go by themselves: a claim may come before the completion.
-async fn present(app: &App, ids: &BTreeSet<UploadId>, owner: &Owner) -> Result<Vec<Upload>, Error> {
+async fn present(
+    app: &App,
+    ids: &BTreeSet<UploadId>,
+    owner: &Owner,
+    deadline: Instant,
+) -> Result<Vec<Upload>, Error> {
     let mut uploads = Vec::with_capacity(ids.len());
     for id in ids {
         let upload = app.records.upload(*id).await?;
         let upload = upload.filter(|upload| upload.owner == *owner);
         uploads.push(upload.ok_or_else(|| flow::unknown(*id))?);
     }
-    for upload in &mut uploads {
-        if upload.claim.is_none() && !upload.state.is_settled() {
-            *upload = match settle(app, upload.id, PATIENCE).await {
-                Err(error) if error.kind() == Kind::NotReceived => continue,
-                settled => settled?,
-            };
-        }
+    check_counts(app, &uploads)?;
+    let mut driven = Vec::with_capacity(uploads.len());
+    for upload in uploads {
+        driven.push(drive(app, upload, deadline));
     }
+    let uploads: Vec<Upload> = stream::iter(driven).buffered(AT_ONCE).try_collect().await?;
     let waiting = |upload: &Upload| match &upload.state {
         State::Ready { claim_by, .. } => claim_by.is_some() || upload.claim.is_some(),
         State::Stored { deleted_at, .. } => deleted_at.is_none(),
@@ -101,28 +110,74 @@ async fn present(app: &App, ids: &BTreeSet<UploadId>, owner: &Owner) -> Result<V
     if uploads.iter().all(waiting) {
         return Ok(uploads);
     }
-    Err(not_ready(&uploads))
+    Err(unfit(&uploads))
 }
 
-fn not_ready(uploads: &[Upload]) -> Error {
+async fn drive(app: &App, upload: Upload, deadline: Instant) -> Result<Upload, Error> {
+    if upload.claim.is_some() || upload.state.is_settled() {
+        return Ok(upload);
+    }
+    match settle(app, upload.id, deadline).await {
+        Err(error) if error.kind() == Kind::NotReceived => Ok(upload),
+        settled => settled,
+    }
+}
+
+/// Each profile says how many of its files one form may bring.
+fn check_counts(app: &App, uploads: &[Upload]) -> Result<(), Error> {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for upload in uploads {
+        *counts.entry(&upload.profile).or_default() += 1;
+    }
+    for (name, count) in counts {
+        let most = app.config.profile(name).map(|profile| profile.max_files);
+        if let Some(most) = most.filter(|most| count > *most) {
+            return Err(Kind::InvalidRequest.because(format!(
+                "`ids`: profile `{name}` takes at most {most} files with one form, not {count}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Why not all can be claimed, with the state of each.
+fn unfit(uploads: &[Upload]) -> Error {
     let states: Vec<_> = uploads
         .iter()
-        .map(|upload| json!({ "id": upload.id, "state": upload.state.name() }))
+        .map(|upload| json!({ "id": upload.id, "state": upload.state.event() }))
         .collect();
-    Error::from(Kind::NotReady).with_details(json!({ "uploads": states }))
+    let over = uploads
+        .iter()
+        .find(|upload| upload.state.is_ended() || upload.state.event() == "deleted");
+    let error = match over {
+        Some(upload) => {
+            let (id, state) = (upload.id, upload.state.event());
+            Kind::UploadEnded.because(format!("upload `{id}` is {state}"))
+        }
+        None => Kind::NotReady.into(),
+    };
+    error.with_details(json!({ "uploads": states }))
 }
 
+/// `Done` if the earlier claim is this one; `Lost` if it no longer has the upload.
 async fn check_same(
     app: &App,
-    upload: &Upload,
+    id: UploadId,
     earlier: UploadId,
+    ids: &BTreeSet<UploadId>,
     form: &Metadata,
-) -> Result<(), Error> {
-    if app.records.claim_metadata(earlier).await?.as_ref() == Some(form) {
-        return Ok(());
+) -> Result<Outcome, Error> {
+    let members = app.records.claimed(earlier).await?;
+    let members: BTreeSet<UploadId> = members.iter().map(|member| member.id).collect();
+    if !members.contains(&id) {
+        return Ok(Outcome::Lost);
     }
-    let id = upload.id;
-    Err(Kind::AlreadyClaimed.because(format!("upload `{id}` is claimed with other metadata")))
+    let same_form = app.records.claim_metadata(earlier).await?.as_ref() == Some(form);
+    if same_form && members == *ids {
+        return Ok(Outcome::Done);
+    }
+    let other = if same_form { "uploads" } else { "metadata" };
+    Err(Kind::AlreadyClaimed.because(format!("upload `{id}` is claimed with other {other}")))
 }
 
 async fn record(
@@ -181,13 +236,21 @@ fn merged(app: &App, upload: &Upload, form: &Metadata) -> Result<Metadata, Error
 async fn promoted(
     app: &App,
     ids: &BTreeSet<UploadId>,
+    deadline: Instant,
 ) -> Result<BTreeMap<UploadId, ShownFile>, Error> {
+    let mut settled = Vec::with_capacity(ids.len());
+    for id in ids {
+        settled.push(settle(app, *id, deadline));
+    }
+    let uploads: Vec<Upload> = stream::iter(settled)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
     let mut files = BTreeMap::new();
     for id in ids {
-        let upload = settle(app, *id, PATIENCE).await?;
         match app.records.file(*id).await? {
             Some(file) => files.insert(*id, show(app, file)?),
-            None => return Err(not_ready(&[upload])),
+            None => return Err(unfit(&uploads)),
         };
     }
     Ok(files)

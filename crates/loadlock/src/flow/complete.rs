@@ -30,7 +30,7 @@ pub struct Progress {
 /// Completes an upload and says how far it has come. A rejected one is the error `rejected`.
 pub async fn complete(app: &App, caller: &Caller, id: UploadId) -> Result<Progress, Error> {
     flow::visible(app, caller, id).await?;
-    let upload = settle(app, id, PATIENCE).await?;
+    let upload = settle(app, id, Instant::now() + PATIENCE).await?;
     tracing::debug!(%id, state = upload.state.name(), "complete");
     match &upload.state {
         State::Rejected { reason, .. } => Err(Kind::Rejected
@@ -40,7 +40,7 @@ pub async fn complete(app: &App, caller: &Caller, id: UploadId) -> Result<Progre
             let state = upload.state.name();
             Err(Kind::UploadEnded.because(format!("upload `{id}` is {state}")))
         }
-        _ => progress(app, upload).await,
+        _ => progress(app, caller, upload).await,
     }
 }
 
@@ -57,7 +57,7 @@ pub async fn look(
         let upload = flow::visible(app, caller, id).await?;
         let now = Instant::now();
         if upload.state.is_settled() || now >= deadline {
-            return progress(app, upload).await;
+            return progress(app, caller, upload).await;
         }
         let poll = deadline.min(now + POLL);
         // Either way the record says what is so.
@@ -65,17 +65,20 @@ pub async fn look(
     }
 }
 
-async fn progress(app: &App, upload: Upload) -> Result<Progress, Error> {
-    let file = match upload.state {
+async fn progress(app: &App, caller: &Caller, upload: Upload) -> Result<Progress, Error> {
+    let mut file = match upload.state {
         State::Stored { .. } => app.records.file(upload.id).await?,
         _ => None,
     };
+    // What the server's claim added is not the token holder's to read.
+    if let (Some(file), Caller::Upload { .. }) = (&mut file, caller) {
+        file.metadata.clone_from(&upload.metadata);
+    }
     Ok(Progress { upload, file })
 }
 
-/// Drives an upload until nothing more happens without a claim, or patience ends; then work goes on without the caller.
-pub(super) async fn settle(app: &App, id: UploadId, patience: Duration) -> Result<Upload, Error> {
-    let deadline = Instant::now() + patience;
+/// Drives an upload until nothing more happens without a claim, or until the deadline; then work goes on without the caller.
+pub(super) async fn settle(app: &App, id: UploadId, deadline: Instant) -> Result<Upload, Error> {
     let mut watch = app.records.watch(id);
     loop {
         let upload = flow::reload(app, id).await?;

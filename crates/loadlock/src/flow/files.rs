@@ -1,5 +1,7 @@
 //! Files: records, display URLs, the stable address, deletion.
 
+use std::time::Duration;
+
 use crate::{
     app::App,
     auth::Caller,
@@ -7,9 +9,11 @@ use crate::{
     error::{Error, Kind},
     flow,
     records::{Change, FileChange, Outcome},
-    upload::{File, Owner, Read, UploadId},
+    upload::{File, Owner, Read, State, UploadId},
 };
 
+/// How long a display URL lives where no profile says it any more.
+const DISPLAY: Duration = Duration::from_hours(1);
 const PAGE: u32 = 50;
 const MOST: u32 = 100;
 /// How often a deletion is tried again when the upload moves under its hands.
@@ -109,7 +113,8 @@ pub(super) fn show(app: &App, file: File) -> Result<ShownFile, Error> {
 }
 
 fn display(app: &App, file: &File) -> Result<DisplayUrl, Error> {
-    let lifetime = flow::profile(app, &file.profile)?.lifetimes.display;
+    let profile = app.config.profile(&file.profile);
+    let lifetime = profile.map_or(DISPLAY, |profile| profile.lifetimes.display);
     app.bucket.display(&file.key, lifetime, app.clock.now())
 }
 
@@ -123,8 +128,13 @@ pub async fn delete_file(app: &App, caller: &Caller, id: UploadId) -> Result<(),
         if matches!(caller, Caller::Upload { .. }) {
             return Err(no_files());
         }
-        if app.records.file(id).await?.is_none() {
-            return Ok(());
+        match upload.state {
+            State::Stored {
+                deleted_at: None, ..
+            } => {}
+            State::Stored { .. } => return Ok(()),
+            // What is not stored yet could still be: the upload is to be aborted.
+            _ => return Err(missing(id)),
         }
         let now = app.clock.now();
         let deleted = upload.clone().delete(now);
@@ -166,7 +176,9 @@ pub async fn display_urls(
 /// The stable address: a fresh display URL, for whom the profile lets read. `caller` is nobody in an `<img src>`.
 pub async fn open(app: &App, caller: Option<&Caller>, id: UploadId) -> Result<DisplayUrl, Error> {
     let file = app.records.file(id).await?.ok_or_else(|| missing(id))?;
-    match (flow::profile(app, &file.profile)?.read, caller) {
+    // A file outlives its profile; nobody says any more that all may read it.
+    let profile = app.config.profile(&file.profile);
+    match (profile.map_or(Read::Owner, |profile| profile.read), caller) {
         (Read::Public, _) => display(app, &file),
         (Read::Owner, None) => Err(Kind::Unauthenticated.into()),
         (Read::Owner, Some(caller)) => {

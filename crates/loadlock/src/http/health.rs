@@ -21,8 +21,8 @@ pub(super) async fn live() -> StatusCode {
     responses((status = 200, description = "The records answer."))
 )]
 pub(super) async fn ready(State(app): State<App>) -> Result<StatusCode, Error> {
-    let answered = app.records.next_due().await;
+    let answered = app.records.answer().await;
     answered
-        .map(|_| StatusCode::OK)
+        .map(|()| StatusCode::OK)
         .map_err(|error| Kind::Unavailable.caused_by(error))
 }

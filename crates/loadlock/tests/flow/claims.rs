@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use loadlock::{
+    auth::Caller,
     error::Kind,
     flow::{self, Begin, Claim, FileQuery},
     upload::UploadId,
@@ -11,7 +12,7 @@ use loadlock::{
 use crate::proxy::When;
 use crate::world::{PNG, World, form, kind, me, png, raw, server};
 
-const LOST: Kind = Kind::NotReady;
+const LOST: Kind = Kind::UploadEnded;
 
 fn post() -> Begin {
     Begin {
@@ -54,7 +55,11 @@ async fn the_same_claim_again_gets_the_same_answer() {
         Kind::AlreadyClaimed
     );
     let more = ready(&world).await;
-    assert_eq!(world.claim(&[id, more], "trip").await.unwrap().len(), 2);
+    assert_eq!(
+        kind(world.claim(&[id, more], "trip").await),
+        Kind::AlreadyClaimed
+    );
+    assert_eq!(world.state(more).await, "ready");
     world.end().await;
 }
 
@@ -96,6 +101,33 @@ async fn one_that_is_not_ready_keeps_all_from_being_claimed() {
             .len(),
         2
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_form_brings_no_more_files_than_its_profile_says() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..21 {
+        ids.push(world.begin(post()).await.upload.id);
+    }
+    let error = world.claim(&ids, "trip").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::InvalidRequest);
+    assert!(error.message().contains("at most 20 files"), "{error}");
+    assert_eq!(kind(world.claim(&ids[1..], "trip").await), Kind::NotReady);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_upload_token_does_not_read_what_the_claim_added() {
+    let world = World::new().await;
+    let id = ready(&world).await;
+    world.claim(&[id], "secret plans").await.unwrap();
+    let holder = Caller::Upload { id };
+    let seen = flow::look(&world.app, &holder, id, Duration::ZERO).await;
+    assert!(seen.unwrap().file.unwrap().metadata.is_empty());
+    let seen = flow::look(&world.app, &me(), id, Duration::ZERO).await;
+    assert_eq!(seen.unwrap().file.unwrap().metadata, form("secret plans"));
     world.end().await;
 }
 
@@ -144,7 +176,9 @@ async fn what_nobody_claims_expires() {
     world.clock.advance(Duration::from_millis(1));
     world.work().await;
     assert_eq!(world.state(id).await, "expired");
-    assert_eq!(kind(world.claim(&[id], "late").await), Kind::NotReady);
+    let late = world.claim(&[id], "late").await.unwrap_err();
+    assert_eq!(late.kind(), Kind::UploadEnded);
+    assert_eq!(late.details().unwrap()["uploads"][0]["state"], "expired");
     world.end().await;
 }
 

@@ -128,6 +128,35 @@ async fn what_never_arrives_expires_at_its_time() {
 }
 
 #[tokio::test]
+async fn what_is_not_stored_yet_is_no_file_to_delete() {
+    let world = World::new().await;
+    let begun = world.begin(png()).await;
+    let id = begun.upload.id;
+    let deleted = flow::delete_file(&world.app, &me(), id).await;
+    assert_eq!(kind(deleted), Kind::NotFound);
+    world.send(&begun.grant, PNG).await;
+    assert!(world.complete(id).await.unwrap().file.is_some());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_outlives_its_profile_for_its_owner() {
+    let mut world = World::new().await;
+    let begun = world.begin(png()).await;
+    world.send(&begun.grant, PNG).await;
+    let id = begun.upload.id;
+    world.complete(id).await.unwrap();
+    world.without_profile("image");
+    assert_eq!(world.bytes_of(id).await, PNG);
+    let urls = flow::display_urls(&world.app, &me(), &[id]).await.unwrap();
+    assert_eq!(urls.urls.len(), 1);
+    let stranger = flow::open(&world.app, None, id).await;
+    assert_eq!(kind(stranger), Kind::Unauthenticated);
+    flow::open(&world.app, Some(&me()), id).await.unwrap();
+    world.end().await;
+}
+
+#[tokio::test]
 async fn what_can_never_be_inspected_ends_all_the_same() {
     let mut world = World::new().await;
     let begun = world.begin(png()).await;
