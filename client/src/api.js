@@ -100,7 +100,7 @@ export class Api {
    */
   async begin(request, signal) {
     const token = typeof this.#token === 'function' ? await this.#token() : this.#token;
-    return this.#call('POST', '/v1/uploads', { token, body: request, once: randomKey(), signal });
+    return this.#call('POST', '/v1/uploads', { token, body: request, signal });
   }
 
   /**
@@ -148,15 +148,14 @@ export class Api {
    *
    * @param {string} method
    * @param {string} path
-   * @param {{token?: string | undefined, body?: unknown, once?: string, signal: AbortSignal}} options
+   * @param {{token?: string | undefined, body?: unknown, signal: AbortSignal}} options
    * @returns {Promise<any>} the answer's JSON object
    */
-  #call(method, path, { token, body, once, signal }) {
+  #call(method, path, { token, body, signal }) {
     /** @type {Record<string, string>} */
     const headers = { accept: 'application/json' };
     if (token) headers.authorization = `Bearer ${token}`;
     if (body) headers['content-type'] = 'application/json';
-    if (once) headers['idempotency-key'] = once;
     /** @type {RequestInit} */
     const request = { method, headers, signal, keepalive: method === 'DELETE', cache: 'no-store' };
     if (body) request.body = JSON.stringify(body);
@@ -227,10 +226,4 @@ function refusal(status, answer) {
 export function sentence(message) {
   const text = message.replace(/`([^`]*)`/g, '“$1”');
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
-}
-
-/** `crypto.randomUUID` is not there on pages without TLS. */
-function randomKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -51,7 +51,6 @@ kinds! {
     MethodNotOffered  "method_not_offered" 422 Never "this profile does not offer that upload method"
     MetadataRefused   "metadata_refused"   422 Never "the metadata does not follow the profile's rules"
     Rejected          "rejected"           422 Never "the file was inspected and refused"
-    RateLimited       "rate_limited"       429 Later "too many requests: wait a little"
     Internal          "internal"           500 Later "something went wrong on our side"
     Unavailable       "unavailable"        503 Later "the service or its store cannot be reached right now"
 }

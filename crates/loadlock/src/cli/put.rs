@@ -105,7 +105,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn failure(path: &Path, error: &anyhow::Error) -> serde_json::Value {
     let code = error.downcast_ref::<Refusal>().map(|refusal| &refusal.code);
-    json!({"path": path, "error": {"code": code, "message": format!("{error:#}")}})
+    json!({"path": path.display().to_string(), "error": {"code": code, "message": format!("{error:#}")}})
 }
 
 /// The service that was named, else that of the data directory. A directory's token is for its own service only.
@@ -137,7 +137,7 @@ impl Done {
     fn json(&self) -> serde_json::Value {
         let file = self.file.as_ref();
         json!({
-            "path": self.source.path,
+            "path": self.source.path.display().to_string(),
             "id": self.upload.id,
             "state": self.upload.state,
             "filename": self.upload.filename,

@@ -52,7 +52,7 @@ pub async fn begin(app: &App, caller: &Caller, begin: Begin) -> Result<Begun, Er
                 .create_multipart(&key, &upload.content_type, upload.checksum.as_ref());
         upload.multipart_id = Some(created.await?);
     }
-    let upload = app.records.begin(upload).await?;
+    let upload = record(app, upload).await?;
     let grant = grant(app, &upload)?;
     tracing::debug!(id = %upload.id, profile = upload.profile, method = upload.method.as_str(), "begin");
     Ok(Begun {
@@ -60,6 +60,19 @@ pub async fn begin(app: &App, caller: &Caller, begin: Begin) -> Result<Begun, Er
         token,
         grant,
     })
+}
+
+/// Records the upload. What was created in the store for one that is not recorded is nobody's: it goes again.
+async fn record(app: &App, upload: Upload) -> Result<Upload, Error> {
+    let created = upload.multipart_id.clone();
+    let key = upload.staged_key();
+    let recorded = app.records.begin(upload).await;
+    if let (Err(_), Some(multipart_id)) = (&recorded, created)
+        && let Err(error) = app.bucket.abort_multipart(&key, &multipart_id).await
+    {
+        tracing::warn!(%key, %error, "an unrecorded upload stays until the bucket's own rule");
+    }
+    recorded
 }
 
 /// For whom: the user asking, or whom an application's server names.
@@ -125,7 +138,7 @@ fn admit(
     Ok((upload, token))
 }
 
-/// Of a multipart upload S3 knows no SHA-256 and no MD5 over the whole content.
+/// Of a multipart upload S3 knows no SHA-256 and no MD5 over the whole content, and in a form it takes no MD5.
 fn check_checksum(method: Method, checksum: Option<&Checksum>) -> Result<(), Error> {
     let algorithm = checksum.map(Checksum::algorithm);
     match (method, algorithm) {
@@ -133,6 +146,8 @@ fn check_checksum(method: Method, checksum: Option<&Checksum>) -> Result<(), Err
             Err(Kind::InvalidRequest
                 .because("`checksum`: a file sent in parts takes crc64nvme only"))
         }
+        (Method::Post, Some(ChecksumAlgorithm::Md5)) => Err(Kind::InvalidRequest
+            .because("`checksum`: a file sent as a form takes sha256 or crc32c")),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,4 @@
 //! Errors on their way out: one envelope, from the one table of `error`.
-use std::error::Error as _;
-
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
@@ -41,18 +39,8 @@ impl IntoResponse for Error {
 
 /// The cause, which the caller does not learn, is written down here and nowhere else.
 fn log(error: &Error) {
-    let mut causes = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
-    }
-    if !causes.is_empty() {
-        tracing::error!(
-            code = error.kind().code(),
-            cause = causes.join(": "),
-            "{}",
-            error.message()
-        );
+    let cause = error.sources();
+    if !cause.is_empty() {
+        tracing::error!(code = error.kind().code(), cause, "{}", error.message());
     }
 }

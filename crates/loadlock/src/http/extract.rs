@@ -69,10 +69,21 @@ impl FromRequestParts<App> for Id {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let Path(text) = Path::<String>::from_request_parts(parts, app)
-            .await
-            .map_err(|_| Error::from(Kind::NotFound))?;
+        let Segment(text) = Segment::from_request_parts(parts, app).await?;
         parse_id(&text).map(Self)
+    }
+}
+
+/// The variable part of the path. What is no text names nothing.
+pub(super) struct Segment(pub(super) String);
+
+impl FromRequestParts<App> for Segment {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let text = Path::<String>::from_request_parts(parts, app).await;
+        text.map(|Path(text)| Self(text))
+            .map_err(|_| Kind::NotFound.into())
     }
 }
 

@@ -4,7 +4,7 @@ use axum::{
     extract::State,
     http::{
         HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, LOCATION},
+        header::{AUTHORIZATION, CACHE_CONTROL, LOCATION, VARY},
     },
     response::{IntoResponse as _, Response},
 };
@@ -27,7 +27,7 @@ const MARGIN_SECONDS: i64 = 30;
 pub(super) const LIST: &[Kind] = &[Kind::InvalidRequest, Kind::Forbidden];
 pub(super) const URLS: &[Kind] = &[Kind::InvalidRequest, Kind::Forbidden, Kind::BodyTooLarge];
 pub(super) const ONE: &[Kind] = &[Kind::Forbidden, Kind::NotFound];
-pub(super) const OPEN: &[Kind] = &[Kind::Unauthenticated, Kind::NotFound];
+pub(super) const OPEN: &[Kind] = &[Kind::Unauthenticated, Kind::Forbidden, Kind::NotFound];
 
 /// Which files.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -166,7 +166,11 @@ pub(super) async fn open_file(
         .map_err(|error| Kind::Internal.caused_by(error))?;
     Ok((
         StatusCode::FOUND,
-        [(LOCATION, location), (CACHE_CONTROL, keep)],
+        [
+            (LOCATION, location),
+            (CACHE_CONTROL, keep),
+            (VARY, HeaderValue::from_name(AUTHORIZATION)),
+        ],
     )
         .into_response())
 }

@@ -45,7 +45,7 @@ pub struct Checksum {
     pub value: String,
 }
 
-/// Which checksum. A `put` or `post` takes `sha256`, `crc32c` or `md5`, a `multipart` takes `crc64nvme`.
+/// Which checksum. A `put` takes `sha256`, `crc32c` or `md5`, a `post` `sha256` or `crc32c`, a `multipart` `crc64nvme`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChecksumAlgorithm {

@@ -1,10 +1,8 @@
 //! Profiles: what a client may know before a file is chosen.
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 
 use super::{
+    extract::Segment,
     message::{Profile, Profiles},
     render,
 };
@@ -35,7 +33,7 @@ pub(super) async fn list_profiles(State(app): State<App>) -> Json<Profiles> {
 )]
 pub(super) async fn show_profile(
     State(app): State<App>,
-    Path(name): Path<String>,
+    Segment(name): Segment,
 ) -> Result<Json<Profile>, Error> {
     Ok(Json(render::profile(flow::profile(&app, &name)?)))
 }

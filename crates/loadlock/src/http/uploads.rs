@@ -135,7 +135,6 @@ pub(super) async fn look_at_upload(
 pub(super) const SIGN: &[Kind] = &[
     Kind::InvalidRequest,
     Kind::NotFound,
-    Kind::AlreadyStored,
     Kind::UploadEnded,
     Kind::BodyTooLarge,
 ];

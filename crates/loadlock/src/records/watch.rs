@@ -17,7 +17,8 @@ pub(super) struct Watchers(Arc<Mutex<HashMap<UploadId, watch::Sender<()>>>>);
 #[derive(Debug)]
 pub struct Watch {
     id: UploadId,
-    changes: watch::Receiver<()>,
+    /// Given up under the lock, so that the last one sees that it is the last.
+    changes: Option<watch::Receiver<()>>,
     watchers: Watchers,
 }
 
@@ -30,7 +31,7 @@ impl Watchers {
             .subscribe();
         Watch {
             id,
-            changes,
+            changes: Some(changes),
             watchers: self.clone(),
         }
     }
@@ -46,8 +47,10 @@ impl Watchers {
 impl Watch {
     /// Resolves at the first change since the watch was made, or since the last.
     pub async fn changed(&mut self) {
-        // The sender lives as long as anyone watches.
-        let _ = self.changes.changed().await;
+        if let Some(changes) = &mut self.changes {
+            // The sender lives as long as anyone watches.
+            let _ = changes.changed().await;
+        }
     }
 }
 
@@ -58,9 +61,10 @@ impl Drop for Watch {
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        drop(self.changes.take());
         let last = waiting
             .get(&self.id)
-            .is_some_and(|sender| sender.receiver_count() <= 1);
+            .is_some_and(|sender| sender.receiver_count() == 0);
         if last {
             waiting.remove(&self.id);
         }

@@ -144,7 +144,7 @@ async fn a_page_of_this_machine_may_call_and_reads_errors_too() {
         .header("access-control-request-method", "POST")
         .header(
             "access-control-request-headers",
-            "authorization,content-type,idempotency-key",
+            "authorization,content-type",
         );
     let answer = service.send(preflight.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -215,4 +215,12 @@ async fn the_document_and_its_browser_come_from_the_binary() {
     );
     let script = service.ask(Method::GET, "/docs/swagger-ui-bundle.js").await;
     assert!(script.body.len() > 100_000);
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_names_nothing() {
+    let service = Service::start().await;
+    let answer = service.ask(Method::GET, "/v1/profiles/%FF").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert!(answer.refusal().starts_with("404 not_found"));
 }

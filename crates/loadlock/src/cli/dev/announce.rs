@@ -20,7 +20,7 @@ impl Announcement<'_> {
             "api": self.api,
             "s3": self.s3,
             "page": format!("{}/", self.api),
-            "data": self.data,
+            "data": self.data.display().to_string(),
             "staging_bucket": STAGING,
             "final_bucket": FINAL,
             "token": self.keys.user_token.expose(),
