@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::{
     bucket::Bucket,
     clock::{Clock, Ids},
@@ -18,7 +20,12 @@ pub struct App {
     pub bucket: Bucket,
     pub clock: Clock,
     pub ids: Ids,
+    /// Places for those who look and wait.
+    pub waiting: Arc<Semaphore>,
 }
+
+/// How many may look and wait at once: each asks the records once a second.
+const WAITING: usize = 1024;
 
 impl App {
     /// Opens the records (bringing their schema up to date) and connects to the store. Makes no request yet.
@@ -29,6 +36,7 @@ impl App {
             config: Arc::new(config),
             clock,
             ids,
+            waiting: Arc::new(Semaphore::new(WAITING)),
         })
     }
 }

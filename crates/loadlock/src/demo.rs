@@ -31,7 +31,7 @@ pub const USER: &str = "demo";
 const PROFILE: &str = "post";
 const MAX_TITLE: usize = 200;
 const MAX_TEXT: usize = 20_000;
-const MAX_UPLOADS: usize = 50;
+const MAX_UPLOADS: usize = 20;
 
 /// What the demo is told when it starts.
 #[derive(Clone)]

@@ -44,13 +44,16 @@ pub async fn complete(app: &App, caller: &Caller, id: UploadId) -> Result<Progre
     }
 }
 
-/// How an upload stands, at the latest after `wait`; at once when nothing more will happen without a claim.
+/// How an upload stands, at the latest after `wait`; at once when nothing more will happen without a claim, or when too many
+/// wait already.
 pub async fn look(
     app: &App,
     caller: &Caller,
     id: UploadId,
     wait: Duration,
 ) -> Result<Progress, Error> {
+    let place = app.waiting.try_acquire();
+    let wait = if place.is_ok() { wait } else { Duration::ZERO };
     let deadline = Instant::now() + wait;
     let mut watch = app.records.watch(id);
     loop {

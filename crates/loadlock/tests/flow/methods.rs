@@ -357,3 +357,19 @@ async fn display_urls_stay_the_same_for_a_while() {
     assert_eq!(world.fetch(fresh.url.expose()).await.status(), 200);
     world.end().await;
 }
+
+#[tokio::test]
+async fn when_too_many_wait_the_next_is_told_how_things_stand() {
+    let world = World::new().await;
+    let begun = world.begin(png()).await;
+    let id = begun.upload.id;
+    let everybody = u32::try_from(world.app.waiting.available_permits()).unwrap();
+    let places = world.app.waiting.acquire_many(everybody).await.unwrap();
+    let caller = me();
+    let at_once = flow::look(&world.app, &caller, id, Duration::from_secs(30));
+    let at_once = tokio::time::timeout(Duration::from_secs(5), at_once).await;
+    assert_eq!(at_once.unwrap().unwrap().upload.state.name(), "issued");
+    drop(places);
+    flow::abort(&world.app, &me(), id).await.unwrap();
+    world.end().await;
+}
