@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The embedded store's data plane beside `dd conv=fsync`, every figure from one run: bench/store.py [MIB]
 
-Needs curl, a release build of the example `serve` (cargo build --release -p loadlock-store --example serve) and boto3.
+Needs curl, boto3 and a release build.
 """
 import concurrent.futures, json, os, statistics, subprocess, sys, tempfile, time
 import boto3
@@ -10,9 +10,7 @@ from botocore.client import Config
 MIB = int(sys.argv[1]) if len(sys.argv) > 1 else 1024
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SERVE = os.environ.get("LOADLOCK_STORE_BIN", f"{ROOT}/target/release/examples/serve")
-KEYS = {"name": "bench", "access_key": "BENCH", "secret": "bench-secret-bench-secret",
-        "policy": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}}
+LOADLOCK = os.environ.get("LOADLOCK_BIN", f"{ROOT}/target/release/loadlock")
 
 
 def timed(action):
@@ -33,11 +31,15 @@ def main():
     folder = tempfile.mkdtemp(prefix="bench.", dir=os.environ.get("LOADLOCK_BENCH_DIR", f"{ROOT}/target"))
     server = None
     try:
-        with open(f"{folder}/config.json", "w") as config:
-            json.dump({"identities": [KEYS], "buckets": ["bench"]}, config)
-        server = subprocess.Popen([SERVE, f"{folder}/data", f"{folder}/config.json"], stdout=subprocess.PIPE, text=True)
-        endpoint = json.loads(server.stdout.readline())["endpoint"]
-        measure(folder, endpoint, server.pid)
+        command = [LOADLOCK, "store", "--data", f"{folder}/data", "--port", "0", "--json"]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        ready = json.loads(server.stdout.readline())
+        owner = ready["identities"][0]
+        s3 = boto3.client("s3", endpoint_url=ready["s3"], region_name=ready["region"],
+                          aws_access_key_id=owner["access_key_id"], aws_secret_access_key=owner["secret_access_key"],
+                          config=Config(signature_version="s3v4", s3={"addressing_style": "path"}))
+        s3.create_bucket(Bucket="bench")
+        measure(folder, s3, server.pid)
     finally:
         if server:
             server.terminate()
@@ -45,10 +47,7 @@ def main():
         sh("rm", "-rf", folder)
 
 
-def measure(folder, endpoint, pid):
-    s3 = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=KEYS["access_key"],
-                      aws_secret_access_key=KEYS["secret"],
-                      config=Config(signature_version="s3v4", s3={"addressing_style": "path"}))
+def measure(folder, s3, pid):
     file, part, parts = f"{folder}/file", MIB // 8, range(1, 9)
     sh("dd", "if=/dev/urandom", f"of={file}", "bs=1M", f"count={MIB}", "status=none")
     for number in parts:
