@@ -1,5 +1,6 @@
 //! Requests signed in their `Authorization` header, for a client that sends them itself.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use crate::bucket::Bucket;
@@ -28,7 +29,6 @@ pub struct Request<'a> {
 }
 
 /// A signed request: where to send it and with what besides its own headers.
-#[derive(Debug)]
 pub struct Authorized {
     /// The URL, in the very spelling that was signed.
     pub url: String,
@@ -36,6 +36,17 @@ pub struct Authorized {
     pub headers: Vec<(&'static str, String)>,
     /// Signs the body's chunks, if `payload` said that they are.
     pub chunks: ChunkSigner,
+}
+
+/// Among the headers are a signature and a session token.
+impl fmt::Debug for Authorized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Authorized")
+            .field("url", &self.url)
+            .field("headers", &names)
+            .finish_non_exhaustive()
+    }
 }
 
 const SET_HERE: [&str; 3] = ["x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];

@@ -563,3 +563,34 @@ fn a_form_is_signed_as_a_whole() {
         );
     }
 }
+
+#[test]
+fn debug_shows_neither_signatures_nor_session_tokens() {
+    let bucket = bucket();
+    let request = Request {
+        method: "GET",
+        bucket: &bucket,
+        key: Some("k"),
+        query: &[],
+        headers: &[],
+        payload: Payload::Unsigned,
+    };
+    let temporary = credentials().with_session_token("ticket");
+    let signed = Signer::new(temporary, "eu-central-1")
+        .authorize(now(), &request)
+        .unwrap();
+    let headers: Vec<_> = signed
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
+    let parts = RequestParts {
+        method: "GET",
+        path: "/staging/k",
+        query: "X-Amz-Signature=abc",
+        headers: &headers,
+    };
+    for shown in [format!("{signed:?}"), format!("{parts:?}")] {
+        assert!(!shown.contains("ticket") && !shown.contains("Signature="));
+    }
+}
