@@ -238,14 +238,11 @@ async fn promoted(
     ids: &BTreeSet<UploadId>,
     deadline: Instant,
 ) -> Result<BTreeMap<UploadId, ShownFile>, Error> {
-    let mut settled = Vec::with_capacity(ids.len());
+    // One after another: whichever is driven first promotes all of the claim, and the others find it done.
+    let mut uploads = Vec::with_capacity(ids.len());
     for id in ids {
-        settled.push(settle(app, *id, deadline));
+        uploads.push(settle(app, *id, deadline).await?);
     }
-    let uploads: Vec<Upload> = stream::iter(settled)
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
     let mut files = BTreeMap::new();
     for id in ids {
         match app.records.file(*id).await? {

@@ -1,6 +1,6 @@
 //! Promote: the server-side copy, staging to final, of the very bytes that were inspected.
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 
 use crate::{
     app::App,
@@ -30,7 +30,9 @@ pub(super) async fn promote(app: &App, leased: &Upload) -> Result<(), Error> {
     for upload in &uploads {
         copies.push(copy(app, upload, &form));
     }
-    let files: Vec<Option<File>> = stream::iter(copies).buffered(AT_ONCE).try_collect().await?;
+    // Each is heard out, also after one has failed: a copy that is given up half-way may still be made, later.
+    let results: Vec<_> = stream::iter(copies).buffered(AT_ONCE).collect().await;
+    let files = results.into_iter().collect::<Result<Vec<_>, _>>()?;
     let whole = files.iter().all(Option::is_some);
     let mut steps = Vec::with_capacity(members.len());
     for (upload, file) in uploads.into_iter().zip(files) {
