@@ -274,10 +274,11 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost_and_the_rest_can_be_f
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(20 + round * 271 % 900)).await;
-        dev = dev.kill_and_start_again();
+        dev.kill();
         for worker in workers {
             worker.await.unwrap();
         }
+        dev = dev.start_again();
         check(&Client::of(&dev, &log)).await;
     }
 }

@@ -81,8 +81,18 @@ impl Dev {
 
     /// Sends SIGKILL, and starts it anew where it was.
     pub(crate) fn kill_and_start_again(mut self) -> Self {
+        self.kill();
+        self.start_again()
+    }
+
+    /// Sends SIGKILL, and waits for its death.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Starts it anew where it was.
+    pub(crate) fn start_again(self) -> Self {
         Self::start_on(
             Path::new(self.said("data")),
             self.port("api"),
