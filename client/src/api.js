@@ -11,14 +11,23 @@ import { retrying } from './retry.js';
  * @typedef {PutGrant | PostGrant | MultipartGrant} Grant
  *
  * @typedef {object} BeginRequest what a begin asks for; all that is said here is signed, and checked at the end
- * @property {string} profile
+ * @property {string} [profile] the service wants one; an application's server may decide for itself
  * @property {string} filename
  * @property {string} content_type
  * @property {number} size bytes
  * @property {Record<string, string>} [metadata]
  * @property {'put' | 'post' | 'multipart'} [method]
  *
- * @typedef {{id: string, state: 'issued', token: string, expires_at: string, grant: Grant}} Begun
+ * @typedef {object} Begun what a begin answers
+ * @property {string} id
+ * @property {'issued'} state
+ * @property {string} token the upload token
+ * @property {string} expires_at
+ * @property {Grant} grant
+ * @property {string} [api] the service's address, where an application's server tells it
+ *
+ * @typedef {{signal: AbortSignal, idempotencyKey: string}} Asking the key is the same however often one upload is asked for
+ * @typedef {(request: BeginRequest, asking: Asking) => Promise<Begun>} Begin
  *
  * @typedef {{part_size: number, held: {number: number, size: number}[], parts: Part[], expires_at: string}} Signed
  *
@@ -70,11 +79,16 @@ export class Api {
   /** @type {Map<string, Promise<Profile>>} */
   #profiles = new Map();
 
-  /** @param {{api: string, token: Token | undefined, retryDelays: readonly number[]}} options */
+  /** @param {{api: string | undefined, token: Token | undefined, retryDelays: readonly number[]}} options */
   constructor({ api, token, retryDelays }) {
-    this.#base = api.replace(/\/+$/, '');
+    this.#base = api;
     this.#token = token;
     this.#delays = retryDelays;
+  }
+
+  /** Whether it knows the service before anything has begun. */
+  get isKnown() {
+    return this.#base !== undefined;
   }
 
   /**
@@ -86,7 +100,7 @@ export class Api {
   profile(name) {
     let answer = this.#profiles.get(name);
     if (!answer) {
-      answer = this.#call('GET', `/v1/profiles/${encodeURIComponent(name)}`, { signal: NEVER });
+      answer = this.#call('GET', this.#url(`/v1/profiles/${encodeURIComponent(name)}`), { signal: NEVER });
       answer.catch(() => this.#profiles.delete(name));
       this.#profiles.set(name, answer);
     }
@@ -94,13 +108,30 @@ export class Api {
   }
 
   /**
+   * Lets the service begin, or whoever the page says: its own server's address, or a function.
+   *
    * @param {BeginRequest} request
-   * @param {AbortSignal} signal
+   * @param {string | Begin | undefined} by
+   * @param {Asking} asking
    * @returns {Promise<Begun>}
    */
-  async begin(request, signal) {
+  async begin(request, by, asking) {
+    const answer = await (typeof by === 'function' ? by(request, asking) : this.#begin(request, by, asking));
+    if (answer?.id && answer.token && answer.grant) return answer;
+    throw refusal(undefined, answer);
+  }
+
+  /**
+   * @param {BeginRequest} body
+   * @param {string | undefined} address
+   * @param {Asking} asking
+   * @returns {Promise<Begun>}
+   */
+  async #begin(body, address, { signal, idempotencyKey }) {
+    const headers = { 'idempotency-key': idempotencyKey };
+    if (address !== undefined) return this.#call('POST', address, { headers, body, signal });
     const token = typeof this.#token === 'function' ? await this.#token() : this.#token;
-    return this.#call('POST', '/v1/uploads', { token, body: request, signal });
+    return this.#call('POST', this.#url('/v1/uploads'), { headers, token, body, signal });
   }
 
   /**
@@ -111,8 +142,8 @@ export class Api {
    * @param {AbortSignal} signal
    * @returns {Promise<Signed>}
    */
-  sign({ id, token }, parts, signal) {
-    return this.#call('POST', `/v1/uploads/${id}/parts`, { token, body: { parts }, signal });
+  sign({ id, token, api }, parts, signal) {
+    return this.#call('POST', this.#url(`/v1/uploads/${id}/parts`, api), { token, body: { parts }, signal });
   }
 
   /**
@@ -120,8 +151,8 @@ export class Api {
    * @param {AbortSignal} signal
    * @returns {Promise<UploadRecord>}
    */
-  complete({ id, token }, signal) {
-    return this.#call('POST', `/v1/uploads/${id}/complete`, { token, signal });
+  complete({ id, token, api }, signal) {
+    return this.#call('POST', this.#url(`/v1/uploads/${id}/complete`, api), { token, signal });
   }
 
   /**
@@ -131,35 +162,48 @@ export class Api {
    * @param {AbortSignal} signal
    * @returns {Promise<UploadRecord>}
    */
-  look({ id, token }, signal) {
-    return this.#call('GET', `/v1/uploads/${id}?wait=30`, { token, signal });
+  look({ id, token, api }, signal) {
+    return this.#call('GET', this.#url(`/v1/uploads/${id}?wait=30`, api), { token, signal });
   }
 
   /**
    * @param {Begun} begun
    * @returns {Promise<UploadRecord>}
    */
-  abort({ id, token }) {
-    return this.#call('DELETE', `/v1/uploads/${id}`, { token, signal: NEVER });
+  abort({ id, token, api }) {
+    return this.#call('DELETE', this.#url(`/v1/uploads/${id}`, api), { token, signal: NEVER });
   }
 
   /**
    * One call, repeated while it fails in passing: every call here may be repeated.
    *
    * @param {string} method
-   * @param {string} path
-   * @param {{token?: string | undefined, body?: unknown, signal: AbortSignal}} options
+   * @param {string} url
+   * @param {object} options
+   * @param {Record<string, string>} [options.headers]
+   * @param {string | undefined} [options.token]
+   * @param {unknown} [options.body]
+   * @param {AbortSignal} options.signal
    * @returns {Promise<any>} the answer's JSON object
    */
-  #call(method, path, { token, body, signal }) {
-    /** @type {Record<string, string>} */
-    const headers = { accept: 'application/json' };
+  #call(method, url, { headers = {}, token, body, signal }) {
+    headers.accept = 'application/json';
     if (token) headers.authorization = `Bearer ${token}`;
     if (body) headers['content-type'] = 'application/json';
     /** @type {RequestInit} */
     const request = { method, headers, signal, keepalive: method === 'DELETE', cache: 'no-store' };
     if (body) request.body = JSON.stringify(body);
-    return retrying(this.#delays, signal, () => exchange(`${this.#base}${path}`, request));
+    return retrying(this.#delays, signal, () => exchange(url, request));
+  }
+
+  /**
+   * @param {string} path
+   * @param {string | undefined} [api] where the upload began
+   */
+  #url(path, api = this.#base) {
+    if (api !== undefined) return api.replace(/\/+$/, '') + path;
+    const message = 'Neither the page nor its server says where the service is (`api`).';
+    throw new UploadError({ code: 'unexpected', message });
   }
 }
 
@@ -199,8 +243,8 @@ function parse(text) {
 }
 
 /**
- * @param {number} status
- * @param {Record<string, any> | undefined} answer
+ * @param {number | undefined} status
+ * @param {Record<string, any> | undefined} answer the service's own, or what an application's server says in its stead
  */
 function refusal(status, answer) {
   const error = answer?.error;
@@ -214,8 +258,11 @@ function refusal(status, answer) {
       details,
     });
   }
-  const message = `The server's answer (${status}) is not one of Loadlock's.`;
-  return new UploadError({ code: 'unexpected_answer', message, retryable: isTransient(status), status });
+  const retryable = status !== undefined && isTransient(status);
+  const said = [error, answer?.message, answer?.detail].find((words) => words && typeof words === 'string');
+  if (said) return new UploadError({ code: 'refused', message: sentence(said), retryable, status });
+  const message = `The server's answer${status ? ` (${status})` : ''} is not one of Loadlock's.`;
+  return new UploadError({ code: 'unexpected_answer', message, retryable, status });
 }
 
 /**

@@ -4,8 +4,8 @@
  * A failure in words a person can read, with what a program needs beside them.
  *
  * `code` is the service's own (see its error table), or one of this client's: `network`, `cancelled`,
- * `store_refused`, `unexpected_answer`. Before a byte is sent, the limits are reported under the codes that the
- * service would use.
+ * `store_refused`, `refused` (by the application's server, asked to begin), `unexpected_answer`. Before a byte is
+ * sent, the limits are reported under the codes that the service would use.
  */
 export class UploadError extends Error {
   /** @override */
@@ -38,3 +38,22 @@ export const networkError = (/** @type {string} */ whom) =>
     message: `${whom} cannot be reached. Check the connection.`,
     retryable: true,
   });
+
+/**
+ * Whether the service no longer knows, or wants, what had begun.
+ *
+ * @param {unknown} error
+ */
+export function isGone(error) {
+  if (!(error instanceof UploadError) || error.code === 'not_received') return false;
+  return error.code === 'expired' || [401, 403, 404, 409, 410].includes(error.status ?? 0);
+}
+
+/**
+ * What takes no more parts may have all of them: whether it has, completing tells.
+ *
+ * @param {unknown} error
+ */
+export function unlessOver(error) {
+  if (!(error instanceof UploadError) || error.code !== 'upload_ended') throw error;
+}

@@ -11,6 +11,7 @@ export { Upload } from './upload.js';
 
 /**
  * @typedef {import('./api.js').Begun} Begun
+ * @typedef {import('./api.js').Begin} Begin
  * @typedef {import('./api.js').BeginRequest} BeginRequest
  * @typedef {import('./api.js').FileRecord} FileRecord
  * @typedef {import('./api.js').Profile} Profile
@@ -21,7 +22,7 @@ export { Upload } from './upload.js';
  * @typedef {import('./upload.js').UploadState} UploadState
  *
  * @typedef {object} ClientOptions
- * @property {string} api the service's address
+ * @property {string} [api] the service's address; not needed where every upload has a `begin` whose answer tells it
  * @property {Token} [token] the user's token, or a function that gets a fresh one; not needed where `begin` is given
  * @property {number} [filesAtOnce] 3
  * @property {number} [partsAtOnce] of each large file: 4
@@ -35,7 +36,7 @@ export { Upload } from './upload.js';
 const RETRY_DELAYS = [500, 1000, 2000, 4000, 8000];
 
 /**
- * @param {ClientOptions} options
+ * @param {ClientOptions} [options]
  * @returns {Client}
  */
 export function createClient({
@@ -44,7 +45,7 @@ export function createClient({
   filesAtOnce = 3,
   partsAtOnce = 4,
   retryDelays = RETRY_DELAYS,
-}) {
+} = {}) {
   const api = new Api({ api: base, token, retryDelays });
   const surroundings = { api, queue: new Queue(filesAtOnce), retryDelays, partsAtOnce };
   return {

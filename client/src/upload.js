@@ -11,7 +11,7 @@
  */
 
 import { sentence } from './api.js';
-import { UploadError } from './errors.js';
+import { isGone, UploadError, unlessOver } from './errors.js';
 import { check, UNKNOWN_TYPE } from './limits.js';
 import { Meter } from './progress.js';
 import { sendFile } from './send.js';
@@ -25,12 +25,12 @@ import { sendFile } from './send.js';
  *   | 'cancelled'} UploadState
  *
  * @typedef {object} UploadOptions
- * @property {string} profile the rules to upload by
+ * @property {string} [profile] the rules to upload by; an application's server that begins may decide for itself
  * @property {string} [filename] for a Blob without a name, or to give another one
  * @property {Record<string, string>} [metadata] form data that belongs to this file
  * @property {'put' | 'post' | 'multipart'} [method] instead of the service's own choice
- * @property {(request: BeginRequest, signal: AbortSignal) => Promise<Begun>} [begin] asks the application's own
- *   server to begin, and gives its answer: what `POST /v1/uploads` answered there
+ * @property {string | import('./api.js').Begin} [begin] the application's own server begins: where it is asked to, or a
+ *   function that asks it and gives its answer, which is what `POST /v1/uploads` answered there
  * @property {AbortSignal} [signal] cancels the upload
  *
  * @typedef {object} Surroundings what a client shares among its uploads
@@ -67,6 +67,8 @@ export class Upload {
   #record;
   /** @type {Begun | undefined} */
   #begun;
+  /** Begins that are repeated get the same upload, until that is left behind. */
+  #key = randomKey();
   /** Whether the store answered that it has all of it. */
   #arrived = false;
   #run = new AbortController();
@@ -205,8 +207,11 @@ export class Upload {
   }
 
   async #check() {
-    if (this.#begun) return;
-    const profile = await this.#with.api.profile(this.#options.profile);
+    const { profile: name, begin } = this.#options;
+    const { api } = this.#with;
+    // Where the application's server begins it may be the only one who knows the rules.
+    if (this.#begun || (begin && !(name && api.isKnown))) return;
+    const profile = await api.profile(name ?? '');
     const { size, type } = this.file;
     const broken = check({ name: this.name, size, type }, profile);
     if (broken) throw broken;
@@ -236,15 +241,15 @@ export class Upload {
     const { profile, metadata, method, begin } = this.#options;
     const { size, type } = this.file;
     /** @type {BeginRequest} */
-    const request = { profile, filename: this.name, content_type: type || UNKNOWN_TYPE, size };
+    const request = { filename: this.name, content_type: type || UNKNOWN_TYPE, size };
+    if (profile) request.profile = profile;
     if (metadata) request.metadata = metadata;
     if (method) request.method = method;
-    const begun = await (begin ? begin(request, signal) : this.#with.api.begin(request, signal));
-    if (signal.aborted) {
-      // Cancelled or paused in between: nobody else will ever know of it.
-      this.#with.api.abort(begun).catch(() => {});
-      throw signal.reason;
-    }
+    const { api } = this.#with;
+    const begun = await api.begin(request, begin, { signal, idempotencyKey: this.#key });
+    // Cancelled in between: nobody else will ever know of it. Paused: the next begin gets the same again.
+    if (this.#state === 'cancelled') api.abort(begun).catch(() => {});
+    signal.throwIfAborted();
     this.#begun = begun;
     return begun;
   }
@@ -257,7 +262,7 @@ export class Upload {
    */
   async #deliver(begun, resumed, signal) {
     for (let sendings = 1; ; sendings++) {
-      if (!this.#arrived) await this.#send(begun, resumed || sendings > 1, signal);
+      if (!this.#arrived) await this.#send(begun, resumed || sendings > 1, signal).catch(unlessOver);
       signal.throwIfAborted();
       this.#arrived = true;
       this.#become('completing');
@@ -344,6 +349,7 @@ export class Upload {
     if (this.#begun && !ended) this.#with.api.abort(this.#begun).catch(() => {});
     this.#begun = undefined;
     this.#arrived = false;
+    this.#key = randomKey();
   }
 
   /** @param {UploadState} state */
@@ -376,11 +382,9 @@ class Outcome {
   }
 }
 
-/** @param {unknown} error */
-function isGone(error) {
-  if (!(error instanceof UploadError) || error.code === 'not_received') return false;
-  return error.code === 'expired' || [401, 403, 404, 409, 410].includes(error.status ?? 0);
-}
+/** Unlike `crypto.randomUUID`, also on pages that are not served by HTTPS. */
+const randomKey = () =>
+  Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('');
 
 /** @param {unknown} cause */
 function unforeseen(cause) {

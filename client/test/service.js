@@ -150,7 +150,7 @@ export class Service {
    * @param {ServerResponse} response
    */
   #sign(id, kept, numbers, response) {
-    if (kept.state !== 'issued') return refuse(response, 409, 'already_ended');
+    if (kept.state !== 'issued') return refuse(response, 409, 'upload_ended');
     const held = [...kept.parts].map(([number, { length }]) => ({ number, size: length }));
     const parts = numbers.map((number) => this.#part(id, number));
     return json(response, 200, { part_size: this.partSize, held, parts, expires_at: LATER });

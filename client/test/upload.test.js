@@ -426,17 +426,143 @@ test('three files are sent at a time and the others wait; one that leaves makes 
   await Promise.all(uploads.map(({ done }) => done));
 });
 
-test('an application’s own server may begin', async () => {
+/**
+ * The application's own server, at this address: it begins by its own means, and remembers the keys it was given.
+ *
+ * @param {(seen: import('./service.js').Seen, response: import('node:http').ServerResponse) => boolean | undefined} [refusing]
+ */
+function application(refusing = () => false) {
+  /** @type {unknown[]} */
+  const keys = [];
+  service.meddle = async (seen, response) => {
+    if (seen.path !== '/begin') return false;
+    keys.push(seen.headers['idempotency-key']);
+    if (refusing(seen, response)) return true;
+    const headers = { authorization: 'Bearer llu_user' };
+    const begun = await fetch(`${service.api}/v1/uploads`, {
+      method: 'POST',
+      headers,
+      body: String(seen.body),
+    });
+    json(response, 201, { ...(await begun.json()), api: service.api });
+    return true;
+  };
+  return { begin: `${service.api}/begin`, keys };
+}
+
+test('an application’s own server begins at its own address, and says where the service is', async () => {
+  const { begin } = application();
+  const record = await createClient().upload(jpeg(), { begin }).done;
+  assert.deepEqual([record.state, record.filename], ['ready', 'photo.jpg']);
+  assert.deepEqual(service.asked(/profiles/), []);
+});
+
+test('a profile that is known is checked before the application’s server is asked', async () => {
+  const { begin, keys } = application();
+  const { upload } = createClient({ api: service.api });
+  const error = await failure(upload(jpeg(1001), { begin, profile: 'post' }).done);
+  assert.deepEqual([error.code, keys], ['file_too_large', []]);
+});
+
+test('an application’s own function may begin', async () => {
   const { upload } = createClient({ api: service.api, retryDelays: [] });
   const record = await upload(jpeg(), {
-    profile: 'post',
-    begin: async (request, signal) => {
-      const headers = { authorization: 'Bearer llu_user' };
+    begin: async (request, { signal, idempotencyKey }) => {
+      const headers = { authorization: 'Bearer llu_user', 'idempotency-key': idempotencyKey };
       const init = { method: 'POST', headers, body: JSON.stringify(request), signal };
       return (await fetch(`${service.api}/v1/uploads`, init)).json();
     },
   }).done;
   assert.equal(record.state, 'ready');
+});
+
+test('what the application’s server says against it is a sentence', async () => {
+  const answers = [
+    { status: 403, body: { error: 'sign in first' }, says: ['refused', 'Sign in first.'] },
+    { status: 422, body: { message: 'Not on Sundays!' }, says: ['refused', 'Not on Sundays!'] },
+    { status: 400, body: { detail: 'no `size`' }, says: ['refused', 'No “size”.'] },
+    {
+      status: 404,
+      body: ['?'],
+      says: ['unexpected_answer', 'The server’s answer (404) is not one of Loadlock’s.'],
+    },
+    {
+      status: 200,
+      body: { ok: true },
+      says: ['unexpected_answer', 'The server’s answer is not one of Loadlock’s.'],
+    },
+    {
+      status: 403,
+      body: { error: { code: 'quota_exceeded', message: 'the quota is used up', retryable: false } },
+      says: ['quota_exceeded', 'The quota is used up.'],
+    },
+  ];
+  for (const { status, body, says } of answers) {
+    const { begin } = application((_, response) => {
+      json(response, status, body);
+      return true;
+    });
+    const error = await failure(createClient().upload(jpeg(), { begin }).done);
+    assert.deepEqual([error.code, error.message.replaceAll("'", '’')], says);
+  }
+});
+
+test('an error that an application’s function gives instead of an upload is that error', async () => {
+  const body = { error: { code: 'type_not_allowed', message: 'no such type', retryable: false } };
+  const begin = async () => /** @type {any} */ (body);
+  const error = await failure(createClient().upload(jpeg(), { begin }).done);
+  assert.deepEqual([error.code, error.message], ['type_not_allowed', 'No such type.']);
+});
+
+test('begins of one upload carry one key, and those of another another', async () => {
+  let troubles = 2;
+  const { begin, keys } = application((_, response) => {
+    if (troubles-- > 0) response.destroy();
+    return troubles >= 0;
+  });
+  const { upload } = createClient({ retryDelays: [1, 1, 1] });
+  await upload(jpeg(), { begin }).done;
+  await upload(jpeg(), { begin }).done;
+  assert.equal(keys.length, 4);
+  assert.match(String(keys[0]), /^[!-~]{16,255}$/);
+  assert.deepEqual([keys[1], keys[2]], [keys[0], keys[0]]);
+  assert.notEqual(keys[3], keys[0]);
+});
+
+test('an upload that has been left behind is begun anew under another key', async () => {
+  /** @type {unknown[]} */
+  const keys = [];
+  service.meddle = ({ path, headers }, response) => {
+    if (path === '/v1/uploads') keys.push(headers['idempotency-key']);
+    if (!path.endsWith('/complete') || keys.length === 2) return false;
+    refuse(response, 422, 'rejected');
+    return true;
+  };
+  const upload = client().upload(jpeg(), { profile: 'post' });
+  await failure(upload.done);
+  upload.retry();
+  await upload.done;
+  assert.equal(new Set(keys).size, 2);
+});
+
+test('an upload that the service completed while the client was away is not sent again', async () => {
+  const upload = client({ partsAtOnce: 2 }).upload(jpeg(40), { profile: 'post', method: 'multipart' });
+  service.meddle = ({ method, path }) => {
+    if (method === 'PUT' && path.includes('/4?')) upload.pause();
+    return false;
+  };
+  await until(upload, 'paused');
+  const kept = service.uploads.get('U1');
+  assert.ok(kept);
+  kept.object = Buffer.alloc(40);
+  kept.state = 'ready';
+  const before = service.seen.length;
+  upload.resume();
+  assert.deepEqual([(await upload.done).id, upload.state], ['U1', 'ready']);
+  assert.deepEqual(
+    service.seen.slice(before).map(({ path }) => path),
+    ['/v1/uploads/U1/parts', '/v1/uploads/U1/complete'],
+  );
 });
 
 test('a token is asked for at each begin', async () => {

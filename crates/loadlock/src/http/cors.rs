@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use axum::http::{
-    HeaderValue, Method,
+    HeaderName, HeaderValue, Method,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -16,7 +16,11 @@ pub(super) fn loopback() -> CorsLayer {
             origin.to_str().is_ok_and(is_loopback_origin)
         }))
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+        ])
         .max_age(MAX_AGE)
 }
 
