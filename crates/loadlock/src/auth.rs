@@ -1,9 +1,12 @@
-//! Who is asking: bearer tokens, kept and compared as SHA-256.
+//! Who is asking: bearer tokens, kept and compared as SHA-256, or signed by the service itself.
+
+mod keyring;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+pub use self::keyring::{KeyRing, Purpose, Signature};
 pub use loadlock_sigv4::Secret;
 
 use crate::{
@@ -44,9 +47,14 @@ impl Token {
 
     /// An application server's API key.
     pub fn server(token: &Secret, name: impl Into<String>) -> Self {
+        Self::server_hashed(hash(token.expose()), name)
+    }
+
+    /// An application server's API key, of which only the SHA-256 is known.
+    pub fn server_hashed(hash: TokenHash, name: impl Into<String>) -> Self {
         let name = name.into();
         Self {
-            hash: hash(token.expose()),
+            hash,
             caller: Caller::Server { name },
         }
     }
@@ -66,12 +74,11 @@ pub fn api_key(random: &[u8; 32]) -> Secret {
     Secret::new(format!("{SERVER_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
 }
 
-/// A new token for one upload from 32 random bytes. It begins with the upload's id, so that it is found by it.
-pub fn upload_token(id: UploadId, random: &[u8; 32]) -> Secret {
-    let mut bytes = [0; 48];
-    let (front, back) = bytes.split_at_mut(16);
-    front.copy_from_slice(&id.to_bytes());
-    back.copy_from_slice(random);
+/// The token for one upload: its id, signed. It is the same whenever it is asked for, and kept nowhere.
+pub fn upload_token(id: UploadId, secrets: &KeyRing) -> Secret {
+    let id = id.to_bytes();
+    let signature = secrets.sign(Purpose::UploadToken, &id);
+    let bytes = [id.as_slice(), &signature].concat();
     Secret::new(format!("{UPLOAD_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
@@ -106,19 +113,22 @@ fn bearer(header: &str) -> Option<&str> {
 }
 
 async fn upload_holder(app: &App, token: &str) -> Result<Caller, Error> {
-    let id = id_in(token).ok_or(Kind::Unauthenticated)?;
+    let id = signed_id(token, &app.config.secrets).ok_or(Kind::Unauthenticated)?;
     let upload = app.records.upload(id).await?.ok_or(Kind::Unauthenticated)?;
-    let same = bool::from(upload.token_hash.ct_eq(&hash(token)));
-    same.then_some(Caller::Upload { id })
+    let lives = app.clock.now() < upload.token_expires_at();
+    lives
+        .then_some(Caller::Upload { id })
         .ok_or_else(|| Kind::Unauthenticated.into())
 }
 
-fn id_in(token: &str) -> Option<UploadId> {
+/// The id an upload token speaks for, if its signature is ours.
+fn signed_id(token: &str, secrets: &KeyRing) -> Option<UploadId> {
     let bytes = URL_SAFE_NO_PAD
         .decode(token.strip_prefix(UPLOAD_PREFIX)?)
         .ok()?;
-    let id = bytes.get(..16)?.try_into().ok()?;
-    (bytes.len() == 48).then(|| UploadId::from_bytes(id))
+    let (id, signature) = bytes.split_first_chunk::<16>()?;
+    let ours = secrets.verify(Purpose::UploadToken, id, signature);
+    ours.then(|| UploadId::from_bytes(*id))
 }
 
 #[cfg(test)]
@@ -135,10 +145,12 @@ mod tests {
 
     #[test]
     fn an_upload_token_holds_its_id_and_tells_nobody() {
+        let secrets = |text: &str| KeyRing::new(Secret::new(text.to_owned()), vec![]);
         let id = UploadId::from_bytes([7; 16]);
-        let token = upload_token(id, &[9; 32]);
-        assert_eq!(id_in(token.expose()), Some(id));
-        assert_eq!(id_in("llt_AAAA"), None);
+        let token = upload_token(id, &secrets("ours"));
+        assert_eq!(signed_id(token.expose(), &secrets("ours")), Some(id));
+        assert_eq!(signed_id(token.expose(), &secrets("other")), None);
+        assert_eq!(signed_id("llt_AAAA", &secrets("ours")), None);
         assert_eq!(format!("{token:?}"), "Secret(…)");
     }
 }

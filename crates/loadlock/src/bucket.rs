@@ -54,6 +54,8 @@ pub struct StoreSettings {
     pub style: Style,
     pub staging_bucket: String,
     pub final_bucket: String,
+    /// Whether it refuses a second PUT with `if-none-match: *`. Where it does not, nothing is inspected in place.
+    pub conditional_writes: bool,
     pub uploader: UploaderIdentity,
     pub server: ServerIdentity,
     pub reader: ReaderIdentity,
@@ -66,6 +68,7 @@ pub struct Bucket {
     staging: Arc<str>,
     finals: Arc<str>,
     signing: Arc<Signing>,
+    conditional_writes: bool,
 }
 
 impl Bucket {
@@ -76,6 +79,7 @@ impl Bucket {
             staging: settings.staging_bucket.as_str().into(),
             finals: settings.final_bucket.as_str().into(),
             signing: Arc::new(Signing::new(settings)?),
+            conditional_writes: settings.conditional_writes,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::{
-    auth::Token,
+    auth::{KeyRing, Secret, Token},
     bucket::StoreSettings,
     upload::{ActiveContent, KeyTemplate, Lifetimes, Method, Profile, Promote, Read, TypePattern},
 };
@@ -17,8 +17,51 @@ pub struct Config {
     pub records: PathBuf,
     pub store: StoreSettings,
     pub profiles: Vec<Profile>,
+    /// The pages that may call the API, and where a person may be returned to after a form.
+    pub origins: Origins,
     /// Users' tokens and API keys.
     pub tokens: Vec<Token>,
+    /// Signs upload tokens and links.
+    pub secrets: KeyRing,
+    /// Shared with the application, which signs its users' tokens with one of them.
+    pub user_secrets: Vec<Secret>,
+    /// The profile of `POST /upload_url`, if that is offered.
+    pub upload_url: Option<String>,
+}
+
+/// Origins of web pages (RFC 6454): scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// Any page on this machine, whatever its port.
+    Loopback,
+    /// These alone, as browsers write them: `https://app.example.com`.
+    Listed(Vec<String>),
+}
+
+impl Origins {
+    /// Whether a page of this origin is one of them.
+    pub fn allow(&self, origin: &str) -> bool {
+        match self {
+            Self::Loopback => ["http://", "https://"]
+                .iter()
+                .filter_map(|scheme| origin.strip_prefix(scheme))
+                .any(is_loopback_authority),
+            Self::Listed(origins) => origins.iter().any(|listed| listed == origin),
+        }
+    }
+}
+
+/// Whether `host` or `host:port` names this very machine.
+pub fn is_loopback_authority(authority: &str) -> bool {
+    ["localhost", "127.0.0.1", "[::1]"]
+        .iter()
+        .any(|host| match authority.strip_prefix(host) {
+            Some("") => true,
+            Some(rest) => rest
+                .strip_prefix(':')
+                .is_some_and(|port| port.parse::<u16>().is_ok()),
+            None => false,
+        })
 }
 
 const MIB: u64 = 1 << 20;
@@ -95,6 +138,33 @@ impl Config {
 mod tests {
     use super::*;
     use crate::upload::MediaType;
+
+    #[test]
+    fn only_pages_of_this_machine_are_loopback() {
+        let check = |origin: &str, expected: bool| {
+            assert_eq!(Origins::Loopback.allow(origin), expected, "{origin}");
+        };
+        check("http://localhost", true);
+        check("http://localhost:5173", true);
+        check("https://127.0.0.1:8443", true);
+        check("http://[::1]:3000", true);
+        check("http://localhost.example.com", false);
+        check("http://127.0.0.1.example.com:80", false);
+        check("http://127.0.0.1:80@example.com", false);
+        check("http://localhost:99999", false);
+        check("ftp://localhost", false);
+        check("null", false);
+        check("https://example.com", false);
+    }
+
+    #[test]
+    fn listed_origins_are_compared_whole() {
+        let origins = Origins::Listed(vec!["https://app.example.com".to_owned()]);
+        assert!(origins.allow("https://app.example.com"));
+        assert!(!origins.allow("http://app.example.com"));
+        assert!(!origins.allow("https://app.example.com:444"));
+        assert!(!origins.allow("https://app.example.com.evil.example"));
+    }
 
     #[test]
     fn dev_profiles_take_photos_and_videos() {

@@ -85,7 +85,7 @@ async fn only_loopback(request: Request, next: Next) -> Response {
         .headers()
         .get(HOST)
         .and_then(|host| host.to_str().ok());
-    if host.is_some_and(crate::http::is_loopback_authority) {
+    if host.is_some_and(crate::config::is_loopback_authority) {
         return next.run(request).await;
     }
     Refusal::new(

@@ -18,8 +18,6 @@ use crate::{
     error::{Error, Kind},
 };
 
-pub use cors::is_loopback_authority;
-
 use document::{HOLDERS, OWNERS, SERVERS, refusing, signed_in};
 
 mod cors;
@@ -42,7 +40,7 @@ pub fn router(app: App) -> Router {
         .fallback(no_such_address)
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::map_response(safe_headers))
-        .layer(cors::loopback())
+        .layer(cors::layer(app.config.origins.clone()))
         .layer(trace::layer())
         .with_state(app)
 }

@@ -37,17 +37,17 @@ pub struct Upload {
     pub owner: Owner,
     /// For display: cleaned and bounded, in no key.
     pub filename: String,
-    /// As declared; inspection decides what the file is served as.
-    pub content_type: MediaType,
-    /// As declared, and signed.
-    pub size_bytes: u64,
+    /// As declared; inspection decides what the file is served as. None where it was not: inspection finds it.
+    pub content_type: Option<MediaType>,
+    /// As declared, and signed. None where it was not: then the profile's limits hold, at inspection at the latest.
+    pub size_bytes: Option<u64>,
     pub checksum: Option<Checksum>,
     pub metadata: Metadata,
     pub method: Method,
     /// The store's id of the multipart upload, if it is one.
     pub multipart_id: Option<String>,
-    /// SHA-256 of the upload token.
-    pub token_hash: [u8; 32],
+    /// Where the person goes on after having sent a form: an address of the application.
+    pub return_to: Option<String>,
     /// Until when a transfer may start.
     pub grant_expires_at: Timestamp,
     /// Until when a transfer may last.
@@ -63,6 +63,19 @@ impl Upload {
     /// When it began: the time in its id.
     pub fn created_at(&self) -> Timestamp {
         self.id.time()
+    }
+
+    /// The parts of a multipart upload; its size is always declared.
+    pub fn part_plan(&self) -> PartPlan {
+        PartPlan::new(self.size_bytes.unwrap_or(0))
+    }
+
+    /// Until when its token is good: as long as the upload may last, and wait to be claimed.
+    pub fn token_expires_at(&self) -> Timestamp {
+        match self.state {
+            State::Ready { deadline, .. } => deadline.max(self.expires_at),
+            _ => self.expires_at,
+        }
     }
 
     /// Where the client writes: one key per grant, under the owner's prefix.

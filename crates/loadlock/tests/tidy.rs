@@ -160,7 +160,7 @@ fn errors_document() -> String {
         writeln!(text, "| `{code}` | {status} | {retryable} | {says} |").unwrap();
     }
     text.push_str(
-        "\n`not_received` says in `details` how much has arrived: `received_bytes`, `size` and, for a file sent in parts, \
+        "\n`not_received` says in `details` how much has arrived: `received_bytes`, `size` (where it was declared) and, for a file sent in parts, \
          `missing_parts` (up to 100 numbers). Of a claim, `not_ready` and `upload_ended` list in `details.uploads` each upload's `id` and `state`.\n\n\
          ## Reasons\n\n\
          A rejected upload has a `reason` with `code` and `message`; the error `rejected` has the code in `details.reason`.\n\n\
@@ -172,13 +172,14 @@ fn errors_document() -> String {
     text
 }
 
-fn reasons() -> [Rejection; 7] {
+fn reasons() -> [Rejection; 8] {
     let (declared, found) = ("image/png".to_owned(), "text/html".to_owned());
     [
         Rejection::SizeMismatch {
             declared: 10,
             found: 11,
         },
+        Rejection::SizeNotAllowed { found: 26 << 20 },
         Rejection::TypeMismatch { declared, found },
         Rejection::TypeNotAllowed {
             found: "text/html".to_owned(),

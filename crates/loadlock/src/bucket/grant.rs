@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    ops::RangeInclusive,
     time::{Duration, SystemTime},
 };
 
@@ -14,7 +15,7 @@ use super::{Bucket, ReaderIdentity, StoreSettings, UploaderIdentity};
 use crate::{
     clock::{after, from_millis},
     error::{Error, Kind},
-    upload::{ObjectKey, PartNumber, PartPlan, Upload},
+    upload::{Method, ObjectKey, PartNumber, Upload},
 };
 
 /// Headers a client must send, by name.
@@ -40,6 +41,15 @@ pub enum Grant {
         parts: Vec<SignedPart>,
         expires_at: Timestamp,
     },
+}
+
+/// What holds for a form beside what was declared.
+#[derive(Debug, Clone)]
+pub struct FormTerms<'a> {
+    /// Bytes.
+    pub sizes: RangeInclusive<u64>,
+    /// Where the store sends the browser once it has the file.
+    pub redirect: Option<&'a str>,
 }
 
 /// The permission to send one part.
@@ -87,19 +97,36 @@ impl Signing {
 }
 
 impl Bucket {
-    /// The permission to send the whole file in one PUT, once, with this length, type and checksum.
+    /// Whether no client can write the object any more, once it is there: a PUT has `if-none-match` signed, and nothing is
+    /// deleted before its grant has expired; a multipart upload died when the server completed it. A form can be replayed,
+    /// even under the same `ETag`, which is an MD5.
+    pub fn is_written_once(&self, upload: &Upload) -> bool {
+        match upload.method {
+            Method::Multipart => true,
+            Method::Put => self.conditional_writes && upload.size_bytes.is_some(),
+            Method::Post => false,
+        }
+    }
+
+    /// The permission to send the whole file in one PUT, with this type, length and checksum, once. Where no length was
+    /// declared the client is one that knows of no such things: only its type is signed.
     pub fn grant_put(&self, upload: &Upload, now: Timestamp) -> Result<Grant, Error> {
         let key = upload.staged_key();
-        let length = upload.size_bytes.to_string();
-        let mut headers = vec![
-            ("content-type", upload.content_type.as_str()),
-            ("if-none-match", "*"),
-        ];
+        let length = upload.size_bytes.map(|size| size.to_string());
+        let mut headers = Vec::with_capacity(4);
+        if let Some(content_type) = &upload.content_type {
+            headers.push(("content-type", content_type.as_str()));
+        }
+        if self.is_written_once(upload) {
+            headers.push(("if-none-match", "*"));
+        }
         if let Some(checksum) = &upload.checksum {
             headers.push((checksum.algorithm().header(), checksum.value()));
         }
         let client_sets = owned(&headers);
-        headers.push(("content-length", &length));
+        if let Some(length) = &length {
+            headers.push(("content-length", length));
+        }
         let request = Presign {
             method: "PUT",
             bucket: &self.signing.staging,
@@ -116,17 +143,29 @@ impl Bucket {
         })
     }
 
-    /// The permission to send the file as a form: this key, type, length and checksum.
-    pub fn grant_post(&self, upload: &Upload, now: Timestamp) -> Result<Grant, Error> {
+    /// The permission to send the file as a form: this key, type, length and checksum. A form may be for a file not chosen
+    /// yet: then its length is within `terms`, and its type is found at inspection.
+    pub fn grant_post(
+        &self,
+        upload: &Upload,
+        terms: &FormTerms<'_>,
+        now: Timestamp,
+    ) -> Result<Grant, Error> {
         let key = upload.staged_key();
+        let (least, most) = (terms.sizes.start(), terms.sizes.end());
         let mut conditions = vec![
             Condition::Equals("key", key.as_str()),
-            Condition::Equals("content-type", upload.content_type.as_str()),
             Condition::Size {
-                min: upload.size_bytes,
-                max: upload.size_bytes,
+                min: upload.size_bytes.unwrap_or(*least),
+                max: upload.size_bytes.unwrap_or(*most),
             },
         ];
+        if let Some(content_type) = &upload.content_type {
+            conditions.push(Condition::Equals("content-type", content_type.as_str()));
+        }
+        if let Some(redirect) = terms.redirect {
+            conditions.push(Condition::Equals("success_action_redirect", redirect));
+        }
         if let Some(checksum) = &upload.checksum {
             conditions.push(Condition::Equals(
                 checksum.algorithm().header(),
@@ -161,7 +200,7 @@ impl Bucket {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<SignedPart>, Error> {
-        let plan = PartPlan::new(upload.size_bytes);
+        let plan = upload.part_plan();
         let key = upload.staged_key();
         let multipart_id = upload.multipart_id.as_deref().unwrap_or_default();
         let Uploader(signer) = &self.signing.uploader;

@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::Token,
+    auth::{KeyRing, Token},
     bucket::{ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
     clock::Ids,
-    config::{Config, dev_profiles},
+    config::{Config, Origins, dev_profiles},
     demo,
     http::{self, message::Sealed},
     jobs,
@@ -150,14 +150,19 @@ fn config(place: &Place, keys: &Keys, api: &str, s3: &str) -> anyhow::Result<Con
             style: Style::Path,
             staging_bucket: STAGING.to_owned(),
             final_bucket: FINAL.to_owned(),
+            conditional_writes: true,
             uploader: UploaderIdentity(keys.uploader.clone()),
             server: ServerIdentity(keys.server.clone()),
             reader: ReaderIdentity(keys.reader.clone()),
         },
         profiles: dev_profiles()?,
+        origins: Origins::Loopback,
         tokens: vec![
             Token::user(&keys.user_token, demo::USER.parse()?),
             Token::server(&keys.api_key, "demo"),
         ],
+        secrets: KeyRing::new(keys.secret.clone(), Vec::new()),
+        user_secrets: Vec::new(),
+        upload_url: Some("image".to_owned()),
     })
 }

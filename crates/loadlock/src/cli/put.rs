@@ -157,7 +157,8 @@ impl Done {
             content_type,
             ..
         } = &self.upload;
-        let size = indicatif::HumanBytes(*size);
+        let size = indicatif::HumanBytes(size.unwrap_or_default());
+        let content_type = content_type.as_deref().unwrap_or_default();
         let mut lines = vec![
             format!("{filename}  {size}  {content_type}"),
             format!("  id       {}", super::bold(id)),
@@ -231,9 +232,10 @@ async fn request(args: &Args, profile: String, source: &Source) -> anyhow::Resul
     let metadata: BTreeMap<_, _> = args.metadata.iter().cloned().collect();
     Ok(BeginRequest {
         profile,
-        filename: source.filename.clone(),
-        content_type: source.content_type.clone(),
-        size: source.size,
+        filename: Some(source.filename.clone()),
+        content_type: Some(source.content_type.clone()),
+        size: Some(source.size),
+        return_to: None,
         checksum,
         metadata: (!metadata.is_empty()).then_some(metadata),
         method: None,

@@ -3,31 +3,35 @@
 use crate::{
     app::App,
     auth::{self, Caller, Secret},
-    bucket::grant::Grant,
+    bucket::grant::{FormTerms, Grant},
     clock::after,
     error::{Error, Kind},
     flow,
     upload::{
-        Checksum, ChecksumAlgorithm, MediaType, Metadata, Method, Owner, PartPlan, Profile,
-        Promote, State, Upload, name,
+        Checksum, ChecksumAlgorithm, MediaType, Metadata, Method, Owner, Profile, Promote, State,
+        Upload, name,
     },
 };
 
 /// How many parts a grant signs at once; more are signed on demand.
 const FIRST_PARTS: usize = 32;
+const MAX_RETURN_BYTES: usize = 1024;
 
 /// What a client asks to send.
 #[derive(Debug, Clone)]
 pub struct Begin {
     /// A profile's name.
     pub profile: String,
-    pub filename: String,
+    /// Like type and size to be declared, unless the file travels as a form.
+    pub filename: Option<String>,
     /// A media type.
-    pub content_type: String,
-    pub size_bytes: u64,
+    pub content_type: Option<String>,
+    pub size_bytes: Option<u64>,
     pub checksum: Option<Checksum>,
     pub metadata: Metadata,
     pub method: Option<Method>,
+    /// Whereto a person goes on after a form.
+    pub return_to: Option<String>,
     /// Named by an application's server only.
     pub owner: Option<String>,
 }
@@ -45,15 +49,15 @@ pub async fn begin(app: &App, caller: &Caller, begin: Begin) -> Result<Begun, Er
     let owner = owner(caller, begin.owner.as_deref())?;
     let profile = flow::profile(app, &begin.profile)?;
     let (mut upload, token) = admit(app, profile, owner, begin)?;
-    if upload.method == Method::Multipart {
+    if let (Method::Multipart, Some(content_type)) = (upload.method, &upload.content_type) {
         let key = upload.staged_key();
-        let created =
-            app.bucket
-                .create_multipart(&key, &upload.content_type, upload.checksum.as_ref());
+        let created = app
+            .bucket
+            .create_multipart(&key, content_type, upload.checksum.as_ref());
         upload.multipart_id = Some(created.await?);
     }
     let upload = record(app, upload).await?;
-    let grant = grant(app, &upload)?;
+    let grant = grant(app, profile, &upload)?;
     tracing::debug!(id = %upload.id, profile = upload.profile, method = upload.method.as_str(), "begin");
     Ok(Begun {
         upload,
@@ -101,41 +105,97 @@ fn admit(
     owner: Owner,
     begin: Begin,
 ) -> Result<(Upload, Secret), Error> {
-    let filename = name::clean(&begin.filename);
-    let content_type: MediaType = begin
+    let filename = begin.filename.as_deref().map(name::clean);
+    let content_type = begin
         .content_type
-        .parse()
+        .as_deref()
+        .map(str::parse::<MediaType>)
+        .transpose()
         .map_err(|error| Kind::InvalidRequest.because(format!("`content_type`: {error}")))?;
-    profile.check(&filename, &content_type, begin.size_bytes)?;
+    let method = match (&filename, &content_type, begin.size_bytes) {
+        (Some(filename), Some(content_type), Some(size_bytes)) => {
+            profile.check(filename, content_type, size_bytes)?;
+            profile.choose_method(begin.method, size_bytes)?
+        }
+        _ => undeclared(profile, &begin)?,
+    };
     profile.check_metadata(&begin.metadata)?;
     if profile.promote == Promote::OnComplete {
         profile.check_required(&begin.metadata)?;
     }
-    let method = profile.choose_method(begin.method, begin.size_bytes)?;
     check_checksum(method, begin.checksum.as_ref())?;
+    check_return(app, method, begin.return_to.as_deref())?;
     let now = app.clock.now();
     let id = app.ids.upload_id(now)?;
-    let token = auth::upload_token(id, &app.ids.secret()?);
     let expires_at = after(now, profile.lifetimes.upload);
     let upload = Upload {
         id,
         profile: begin.profile,
         owner,
-        filename,
+        filename: filename.unwrap_or_default(),
         content_type,
         size_bytes: begin.size_bytes,
         checksum: begin.checksum,
         metadata: begin.metadata,
         method,
         multipart_id: None,
-        token_hash: auth::hash(token.expose()),
+        return_to: begin.return_to,
         grant_expires_at: after(now, profile.lifetimes.grant).min(expires_at),
         expires_at,
         claim: None,
         state: State::Issued,
         attempt: 0,
     };
+    let token = auth::upload_token(id, &app.config.secrets);
     Ok((upload, token))
+}
+
+/// The method for a file that is not chosen yet, of which nothing can be said: a form.
+fn undeclared(profile: &Profile, begin: &Begin) -> Result<Method, Error> {
+    let missing = [
+        ("filename", begin.filename.is_none()),
+        ("content_type", begin.content_type.is_none()),
+        ("size", begin.size_bytes.is_none()),
+    ];
+    let names = missing.iter().filter(|(_, missing)| *missing);
+    let names: Vec<&str> = names.map(|(name, _)| *name).collect();
+    let is_form = begin.method == Some(Method::Post);
+    if !is_form || names.len() < missing.len() {
+        return Err(Kind::InvalidRequest.because(format!(
+            "missing `{}`: only a `post` may leave out `filename`, `content_type` and `size`, and then all three",
+            names.join("`, `")
+        )));
+    }
+    profile.choose_method(begin.method, profile.min_size_bytes)
+}
+
+/// A form may return a person to the application, and to nowhere else.
+fn check_return(app: &App, method: Method, return_to: Option<&str>) -> Result<(), Error> {
+    let Some(address) = return_to else {
+        return Ok(());
+    };
+    let refused = |why: &str| Err(Kind::InvalidRequest.because(format!("`return_to`: {why}")));
+    if method != Method::Post {
+        return refused("only a `post` returns a person");
+    }
+    match origin(address) {
+        Some(origin) if app.config.origins.allow(origin) => Ok(()),
+        Some(origin) => refused(&format!(
+            "`{origin}` is not among the application's origins"
+        )),
+        None => refused("an absolute http or https address without a fragment is wanted"),
+    }
+}
+
+/// The origin an address begins with, if it is one that can be returned to.
+fn origin(address: &str) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\#\"<>".contains(&byte);
+    let rest = address
+        .strip_prefix("https://")
+        .or_else(|| address.strip_prefix("http://"))?;
+    let host = rest.split(['/', '?']).next()?;
+    let sound = address.len() <= MAX_RETURN_BYTES && address.bytes().all(plain);
+    (sound && !host.is_empty()).then(|| &address[..address.len() - rest.len() + host.len()])
 }
 
 /// Of a multipart upload S3 knows no SHA-256 and no MD5 over the whole content, and in a form it takes no MD5.
@@ -152,13 +212,22 @@ fn check_checksum(method: Method, checksum: Option<&Checksum>) -> Result<(), Err
     }
 }
 
-fn grant(app: &App, upload: &Upload) -> Result<Grant, Error> {
+fn grant(app: &App, profile: &Profile, upload: &Upload) -> Result<Grant, Error> {
     let now = upload.created_at();
     match upload.method {
         Method::Put => app.bucket.grant_put(upload, now),
-        Method::Post => app.bucket.grant_post(upload, now),
+        Method::Post => {
+            let api = &app.config.api_url;
+            let redirect = upload.return_to.as_ref();
+            let redirect = redirect.map(|_| format!("{api}/v1/uploads/{}/return", upload.id));
+            let terms = FormTerms {
+                sizes: profile.single_sizes(),
+                redirect: redirect.as_deref(),
+            };
+            app.bucket.grant_post(upload, &terms, now)
+        }
         Method::Multipart => {
-            let plan = PartPlan::new(upload.size_bytes);
+            let plan = upload.part_plan();
             let expires_at = upload.grant_expires_at;
             let first = plan.numbers().take(FIRST_PARTS);
             Ok(Grant::Multipart {
@@ -167,5 +236,30 @@ fn grant(app: &App, upload: &Upload) -> Result<Grant, Error> {
                 expires_at,
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn an_address_to_return_to_is_told_by_its_origin() {
+        fn check(address: &str, expected: Option<&str>) {
+            assert_eq!(origin(address), expected, "{address}");
+        }
+        check("https://a.example/form?x=1", Some("https://a.example"));
+        check("https://a.example?x=1", Some("https://a.example"));
+        check("http://127.0.0.1:3000/", Some("http://127.0.0.1:3000"));
+        check(
+            "https://a.example@evil.example/",
+            Some("https://a.example@evil.example"),
+        );
+        check("https://a.example\\@evil.example/", None);
+        check("https://a.example/#top", None);
+        check("https:///form", None);
+        check("/form", None);
+        check("javascript:alert(1)", None);
+        check("https://a.example/\r\nset-cookie: x", None);
     }
 }

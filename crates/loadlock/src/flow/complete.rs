@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Kind},
     flow::{self, work, work::lease},
     records::{Change, FileChange, Outcome},
-    upload::{File, PartNumber, PartPlan, Rejection, State, Upload, UploadId},
+    upload::{File, PartNumber, Rejection, State, Upload, UploadId},
 };
 
 /// How long a completion is waited for before the caller is told that work goes on.
@@ -156,7 +156,7 @@ async fn join(app: &App, upload: &Upload, multipart_id: &str) -> Result<Option<R
         // Joined before, and the answer was lost.
         return Ok(None);
     };
-    let plan = PartPlan::new(upload.size_bytes);
+    let plan = upload.part_plan();
     if parts
         .iter()
         .any(|part| plan.size_of(part.number) != Some(part.size_bytes))
@@ -164,7 +164,7 @@ async fn join(app: &App, upload: &Upload, multipart_id: &str) -> Result<Option<R
         return Ok(Some(Rejection::PartsMismatch));
     }
     let received = parts.iter().map(|part| part.size_bytes).sum();
-    if received != upload.size_bytes {
+    if Some(received) != upload.size_bytes {
         return Err(missing(upload, received, &parts));
     }
     let checksum = upload.checksum.as_ref();
@@ -178,10 +178,17 @@ async fn join(app: &App, upload: &Upload, multipart_id: &str) -> Result<Option<R
 }
 
 fn missing(upload: &Upload, received: u64, parts: &[Part]) -> Error {
-    let size = upload.size_bytes;
-    let mut details = json!({ "received_bytes": received, "size": size });
+    let mut details = json!({ "received_bytes": received });
+    let of = match upload.size_bytes {
+        Some(size) => {
+            details["size"] = size.into();
+            format!("{received} of {size}")
+        }
+        None => received.to_string(),
+    };
     if upload.multipart_id.is_some() {
-        let lacking = PartPlan::new(size)
+        let lacking = upload
+            .part_plan()
             .numbers()
             .filter(|number| !parts.iter().any(|part| part.number == *number))
             .map(PartNumber::value);
@@ -189,7 +196,7 @@ fn missing(upload: &Upload, received: u64, parts: &[Part]) -> Error {
         details["missing_parts"] = lacking.take(100).collect();
     }
     Kind::NotReceived
-        .because(format!("{received} of {size} bytes have arrived"))
+        .because(format!("{of} bytes have arrived"))
         .with_details(details)
 }
 

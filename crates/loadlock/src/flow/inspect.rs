@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind},
     flow::{self, complete::step},
     upload::{
-        Method, ObjectKey, Upload,
+        ObjectKey, Upload,
         inspection::{FIRST_BYTES, Seen, verdict},
     },
 };
@@ -51,12 +51,8 @@ async fn pinned(app: &App, leased: &Upload) -> Result<Option<(ObjectKey, Object)
     let Some(staged) = app.bucket.staged(&staged_key).await? else {
         return Ok(None);
     };
-    match leased.method {
-        // A PUT has `if-none-match` signed, and nothing is deleted before the grant has expired; a multipart upload died
-        // when the server completed it.
-        Method::Put | Method::Multipart => return Ok(Some((staged_key, staged))),
-        // A form can be replayed, even under the same ETag, which is an MD5.
-        Method::Post => {}
+    if app.bucket.is_written_once(leased) {
+        return Ok(Some((staged_key, staged)));
     }
     let held_key = leased.held_key(leased.attempt);
     let held = app
@@ -64,7 +60,7 @@ async fn pinned(app: &App, leased: &Upload) -> Result<Option<(ObjectKey, Object)
         .hold(&staged_key, &staged.etag, &held_key)
         .await?;
     if held == Promoted::Gone {
-        return Err(Kind::Unavailable.because("the form was replayed during inspection"));
+        return Err(Kind::Unavailable.because("the file was sent again during inspection"));
     }
     let held = app.bucket.staged(&held_key).await?;
     Ok(held.map(|held| (held_key, held)))

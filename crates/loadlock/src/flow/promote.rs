@@ -11,7 +11,7 @@ use crate::{
     upload::{
         File, Inspected, Metadata, Read, Refused, State, Upload,
         inspection::Confirmed,
-        name::{Disposition, content_disposition},
+        name::{self, Disposition, content_disposition},
     },
 };
 
@@ -139,7 +139,7 @@ async fn copy(app: &App, upload: &Upload, form: &Metadata) -> Result<Option<File
     };
     let to = Final {
         key: file.key.clone(),
-        content_disposition: content_disposition(disposition, &upload.filename),
+        content_disposition: content_disposition(disposition, &file.filename),
         cache_control: match profile.read {
             Read::Public => "public, max-age=31536000, immutable",
             Read::Owner => "private, max-age=31536000, immutable",
@@ -158,7 +158,10 @@ fn file(app: &App, upload: &Upload, inspected: &Inspected, form: &Metadata) -> F
         id: upload.id,
         profile: upload.profile.clone(),
         owner: upload.owner.clone(),
-        filename: upload.filename.clone(),
+        filename: match upload.filename.as_str() {
+            "" => name::unnamed(&inspected.content_type),
+            given => given.to_owned(),
+        },
         content_type: inspected.content_type.clone(),
         size_bytes: inspected.size_bytes,
         checksum: match inspected.confirmed {

@@ -41,7 +41,7 @@ pub async fn sign(
     let upload = flow::visible(app, caller, id).await?;
     let now = app.clock.now();
     let multipart_id = unfinished(&upload, now)?;
-    let plan = PartPlan::new(upload.size_bytes);
+    let plan = upload.part_plan();
     let numbers = checked(plan, numbers)?;
     let held = app
         .bucket

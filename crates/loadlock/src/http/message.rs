@@ -62,15 +62,19 @@ pub struct BeginRequest {
     /// The profile whose rules apply.
     #[schema(example = "image")]
     pub profile: String,
-    /// The file's name as the user knows it; kept for display, never part of a path.
+    /// The file's name as the user knows it; kept for display, never part of a path. Like `content_type` and `size` left
+    /// out only with `method: "post"`, for a page that is rendered before a file is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "Hafen bei Nacht.jpg")]
-    pub filename: String,
+    pub filename: Option<String>,
     /// The media type; signed into the grant and compared with what the bytes are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "image/jpeg")]
-    pub content_type: String,
+    pub content_type: Option<String>,
     /// Exact length in bytes; signed into the grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = 2_481_337)]
-    pub size: u64,
+    pub size: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Checksum>,
     /// Form data that goes with the file, by the profile's rules.
@@ -79,6 +83,9 @@ pub struct BeginRequest {
     /// Asks for one method; without it the service chooses by size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
+    /// With a `post`: the address of the application that a person returns to after the form was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<String>,
     /// Whose upload it is; only an application's server (API key) may say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -205,8 +212,12 @@ pub struct Upload {
     pub profile: String,
     pub owner: String,
     pub filename: String,
-    pub content_type: String,
-    pub size: u64,
+    /// As declared; absent where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// In bytes, as declared; absent where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     #[schema(format = DateTime)]
     pub created_at: String,
     #[schema(format = DateTime)]

@@ -177,7 +177,7 @@ pub(super) fn upload(upload: upload::Upload) -> message::Upload {
         profile: upload.profile,
         owner: upload.owner.to_string(),
         filename: upload.filename,
-        content_type: upload.content_type.to_string(),
+        content_type: upload.content_type.map(|media| media.to_string()),
         size: upload.size_bytes,
         created_at: time(upload.id.time()),
         expires_at: time(upload.expires_at),

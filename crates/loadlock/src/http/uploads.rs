@@ -56,6 +56,7 @@ fn begin(request: BeginRequest) -> Result<flow::Begin, Error> {
         checksum: request.checksum.map(TryInto::try_into).transpose()?,
         metadata: request.metadata.unwrap_or_default(),
         method: request.method.map(Into::into),
+        return_to: request.return_to,
         owner: request.owner,
     })
 }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::row;
 use crate::{
     error::{Error, Kind},
-    upload::Upload,
+    upload::{MediaType, Upload},
 };
 
 /// How many may wait for the writer before the next has to wait for its place.
@@ -91,13 +91,13 @@ async fn insert_rows(
             .bind(upload.profile.as_str())
             .bind(upload.owner.as_str())
             .bind(upload.filename.as_str())
-            .bind(upload.content_type.as_str())
-            .bind(row::signed(upload.size_bytes))
+            .bind(upload.content_type.as_ref().map(MediaType::as_str))
+            .bind(upload.size_bytes.map(row::signed))
             .bind(upload.checksum.as_ref().map(ToString::to_string))
             .bind(metadata)
             .bind(upload.method.as_str())
             .bind(upload.multipart_id.as_deref())
-            .bind(upload.token_hash.as_slice())
+            .bind(upload.return_to.as_deref())
             .bind(row::millis(upload.grant_expires_at))
             .bind(row::millis(upload.expires_at))
             .bind(row::millis(upload.next_due(upload.created_at())));
@@ -115,7 +115,7 @@ fn insert_text(rows: usize) -> String {
     let row = format!("({}'issued', 0)", "?, ".repeat(COLUMNS));
     format!(
         "INSERT INTO uploads (id, profile, owner, filename, content_type, size_bytes, checksum, metadata, method, \
-         multipart_id, token_hash, grant_expires_at, expires_at, next_attempt_at, state, attempts) VALUES {}",
+         multipart_id, return_to, grant_expires_at, expires_at, next_attempt_at, state, attempts) VALUES {}",
         vec![row; rows].join(", ")
     )
 }

@@ -17,13 +17,14 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
     let facts: Option<String> = row.try_get("facts")?;
     let metadata: Option<String> = row.try_get("metadata")?;
     let claim: Option<Vec<u8>> = row.try_get("claim_id")?;
+    let size: Option<i64> = row.try_get("size_bytes")?;
     Ok(Upload {
         id: id(row.try_get("id")?)?,
         profile: row.try_get("profile")?,
         owner: parsed(row, "owner")?,
         filename: row.try_get("filename")?,
-        content_type: parsed(row, "content_type")?,
-        size_bytes: unsigned(row, "size_bytes")?,
+        content_type: optional(row, "content_type")?,
+        size_bytes: size.map(u64::try_from).transpose().map_err(decode)?,
         checksum: optional(row, "checksum")?,
         metadata: metadata
             .map(|text| from_json(&text))
@@ -31,10 +32,7 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
             .unwrap_or_default(),
         method: parsed(row, "method")?,
         multipart_id: row.try_get("multipart_id")?,
-        token_hash: row
-            .try_get::<Vec<u8>, _>("token_hash")?
-            .try_into()
-            .map_err(|_| decode("a token's hash has 32 bytes"))?,
+        return_to: row.try_get("return_to")?,
         grant_expires_at: time(row, "grant_expires_at")?,
         expires_at: time(row, "expires_at")?,
         claim: claim.map(id).transpose()?,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Checksum, ChecksumAlgorithm, MediaType, ObjectKey, Profile, Upload, key::KeyFacts, name,
+    profile::in_words,
 };
 
 /// How many of an object's first bytes a verdict looks at.
@@ -55,6 +56,7 @@ pub enum Confirmed {
 #[non_exhaustive]
 pub enum Rejection {
     SizeMismatch { declared: u64, found: u64 },
+    SizeNotAllowed { found: u64 },
     TypeMismatch { declared: String, found: String },
     TypeNotAllowed { found: String },
     ChecksumMismatch,
@@ -68,6 +70,7 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self {
             Self::SizeMismatch { .. } => "size_mismatch",
+            Self::SizeNotAllowed { .. } => "size_not_allowed",
             Self::TypeMismatch { .. } => "type_mismatch",
             Self::TypeNotAllowed { .. } => "type_not_allowed",
             Self::ChecksumMismatch => "checksum_mismatch",
@@ -86,6 +89,10 @@ impl fmt::Display for Rejection {
                     f,
                     "the file was announced with {declared} bytes and has {found}"
                 )
+            }
+            Self::SizeNotAllowed { found } => {
+                let found = in_words(*found);
+                write!(f, "the file is {found}, which this profile does not take")
             }
             Self::TypeMismatch { declared, found } => {
                 write!(f, "the file was announced as {declared} and is {found}")
@@ -116,14 +123,14 @@ pub fn verdict(
     source: ObjectKey,
     seen: &Seen<'_>,
 ) -> Result<Inspected, Rejection> {
-    check_size(upload, seen)?;
+    check_size(upload, profile, seen)?;
     check_headers(upload, seen)?;
     let confirmed = match &upload.checksum {
         Some(declared) => check_checksum(declared, seen)?,
         None => Confirmed::No,
     };
     let content_type = check_type(upload, profile, seen)?;
-    let extension = extension(&content_type, &upload.filename);
+    let extension = name::extension_of(&content_type, &upload.filename);
     let key = profile.key.key(KeyFacts {
         profile: &profile.name,
         owner: &upload.owner,
@@ -142,20 +149,20 @@ pub fn verdict(
     })
 }
 
-fn check_size(upload: &Upload, seen: &Seen<'_>) -> Result<(), Rejection> {
-    if seen.size_bytes == upload.size_bytes {
-        return Ok(());
+fn check_size(upload: &Upload, profile: &Profile, seen: &Seen<'_>) -> Result<(), Rejection> {
+    let found = seen.size_bytes;
+    match upload.size_bytes {
+        Some(declared) if found != declared => Err(Rejection::SizeMismatch { declared, found }),
+        None if !profile.sizes().contains(&found) => Err(Rejection::SizeNotAllowed { found }),
+        _ => Ok(()),
     }
-    Err(Rejection::SizeMismatch {
-        declared: upload.size_bytes,
-        found: seen.size_bytes,
-    })
 }
 
 fn check_headers(upload: &Upload, seen: &Seen<'_>) -> Result<(), Rejection> {
     let mut names = seen.strays.to_vec();
-    let declared = seen.content_type.parse::<MediaType>().ok();
-    if declared.as_ref() != Some(&upload.content_type) {
+    let given = seen.content_type.parse::<MediaType>().ok();
+    // Where no type was declared the store writes one of its own, which says nothing.
+    if upload.content_type.is_some() && given != upload.content_type {
         names.push("content-type".to_owned());
     }
     if names.is_empty() {
@@ -181,7 +188,9 @@ fn check_checksum(declared: &Checksum, seen: &Seen<'_>) -> Result<Confirmed, Rej
 }
 
 fn check_type(upload: &Upload, profile: &Profile, seen: &Seen<'_>) -> Result<MediaType, Rejection> {
-    let declared = &upload.content_type;
+    let Some(declared) = &upload.content_type else {
+        return recognise(profile, seen.first_bytes);
+    };
     let found = if seen.first_bytes.is_empty() {
         declared.clone()
     } else {
@@ -194,6 +203,32 @@ fn check_type(upload: &Upload, profile: &Profile, seen: &Seen<'_>) -> Result<Med
     served.cloned().ok_or_else(|| Rejection::TypeNotAllowed {
         found: found.to_string(),
     })
+}
+
+/// What the bytes are, of which nothing was said: active content, a known format, text, or just bytes; under the first of
+/// its names that the profile takes.
+fn recognise(profile: &Profile, bytes: &[u8]) -> Result<MediaType, Rejection> {
+    let active = active_type(bytes).filter(|_| !is_iso_media(bytes));
+    let is_text = !bytes.contains(&0) && is_utf8_so_far(bytes);
+    let plain = if is_text {
+        "text/plain"
+    } else {
+        "application/octet-stream"
+    };
+    let found = active.or_else(|| magic(bytes)).unwrap_or(plain);
+    let others = FAMILIES.iter().filter(|family| family.contains(&found));
+    std::iter::once(&found)
+        .chain(others.flat_map(|family| family.iter()))
+        .filter_map(|name| name.parse().ok())
+        .find(|media| profile.takes(media))
+        .ok_or_else(|| Rejection::TypeNotAllowed {
+            found: found.to_owned(),
+        })
+}
+
+/// Whether the bytes are UTF-8 as far as they go: the last character may be cut off.
+fn is_utf8_so_far(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// What the bytes are, if that can be what was declared.
@@ -288,30 +323,31 @@ fn skip_blank(bytes: &[u8]) -> &[u8] {
 }
 
 /// Names for one and the same, or for formats that share their magic.
+const FAMILIES: &[&[&str]] = &[
+    &[
+        "video/mp4",
+        "video/x-m4v",
+        "video/quicktime",
+        "video/3gpp",
+        "audio/mp4",
+        "audio/m4a",
+        "audio/x-m4a",
+    ],
+    &["video/webm", "video/x-matroska", "audio/webm"],
+    &["image/heif", "image/heic"],
+    &["image/x-icon", "image/vnd.microsoft.icon"],
+    &["image/bmp", "image/x-ms-bmp"],
+    &["audio/wav", "audio/x-wav", "audio/wave"],
+    &["audio/ogg", "video/ogg", "application/ogg"],
+    &["audio/flac", "audio/x-flac"],
+    &["audio/aac", "audio/aacp"],
+    &["audio/mpeg", "audio/mp3"],
+    &["application/gzip", "application/x-gzip"],
+    &["application/zip", "application/x-zip-compressed"],
+    &["video/x-msvideo", "video/avi"],
+];
+
 fn is_family(found: &str, declared: &str) -> bool {
-    const FAMILIES: &[&[&str]] = &[
-        &[
-            "video/mp4",
-            "video/x-m4v",
-            "video/quicktime",
-            "video/3gpp",
-            "audio/mp4",
-            "audio/m4a",
-            "audio/x-m4a",
-        ],
-        &["video/webm", "video/x-matroska", "audio/webm"],
-        &["image/heif", "image/heic"],
-        &["image/x-icon", "image/vnd.microsoft.icon"],
-        &["image/bmp", "image/x-ms-bmp"],
-        &["audio/wav", "audio/x-wav", "audio/wave"],
-        &["audio/ogg", "video/ogg", "application/ogg"],
-        &["audio/flac", "audio/x-flac"],
-        &["audio/aac", "audio/aacp"],
-        &["audio/mpeg", "audio/mp3"],
-        &["application/gzip", "application/x-gzip"],
-        &["application/zip", "application/x-zip-compressed"],
-        &["video/x-msvideo", "video/avi"],
-    ];
     FAMILIES
         .iter()
         .any(|family| family.contains(&found) && family.contains(&declared))
@@ -321,27 +357,6 @@ fn is_zip_based(declared: &str) -> bool {
     declared.starts_with("application/vnd.openxmlformats-")
         || declared.starts_with("application/vnd.oasis.opendocument.")
         || declared == "application/epub+zip"
-}
-
-/// For the key: what the type is usually called, else what the name ends in.
-fn extension(media: &MediaType, filename: &str) -> String {
-    let usual = match media.as_str() {
-        "image/jpeg" => Some("jpg"),
-        "image/png" => Some("png"),
-        "image/gif" => Some("gif"),
-        "image/webp" => Some("webp"),
-        "image/avif" => Some("avif"),
-        "video/mp4" => Some("mp4"),
-        "video/webm" => Some("webm"),
-        "video/quicktime" => Some("mov"),
-        "application/pdf" => Some("pdf"),
-        "text/plain" => Some("txt"),
-        _ => None,
-    };
-    usual
-        .map(str::to_owned)
-        .or_else(|| name::extension(filename))
-        .unwrap_or_else(|| "bin".to_owned())
 }
 
 fn dimensions(media: &MediaType, bytes: &[u8]) -> Option<(u32, u32)> {

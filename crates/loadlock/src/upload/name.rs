@@ -1,14 +1,17 @@
 //! File names as people give them: kept for display, never used in keys.
 
+use super::MediaType;
+
 /// Longest name kept, in bytes of UTF-8.
 const MAX_BYTES: usize = 255;
+const UNNAMED: &str = "unnamed";
 
 /// A name for display: the last path segment, without control and direction-changing characters, of bounded length.
 pub fn clean(raw: &str) -> String {
     let last = raw.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = last.chars().filter(|&c| !is_hidden(c)).collect();
     match name.trim() {
-        "" | "." | ".." => "unnamed".to_owned(),
+        "" | "." | ".." => UNNAMED.to_owned(),
         name => shortened(name),
     }
 }
@@ -37,6 +40,32 @@ pub fn extension(name: &str) -> Option<String> {
         && (1..=10).contains(&extension.len())
         && extension.bytes().all(|b| b.is_ascii_alphanumeric());
     sound.then(|| extension.to_ascii_lowercase())
+}
+
+/// What files of this type usually end in, else what the name ends in.
+pub fn extension_of(media: &MediaType, filename: &str) -> String {
+    let usual = match media.as_str() {
+        "image/jpeg" => Some("jpg"),
+        "image/png" => Some("png"),
+        "image/gif" => Some("gif"),
+        "image/webp" => Some("webp"),
+        "image/avif" => Some("avif"),
+        "video/mp4" => Some("mp4"),
+        "video/webm" => Some("webm"),
+        "video/quicktime" => Some("mov"),
+        "application/pdf" => Some("pdf"),
+        "text/plain" => Some("txt"),
+        _ => None,
+    };
+    usual
+        .map(str::to_owned)
+        .or_else(|| extension(filename))
+        .unwrap_or_else(|| "bin".to_owned())
+}
+
+/// A name for a file that came without one.
+pub fn unnamed(media: &MediaType) -> String {
+    format!("{UNNAMED}.{}", extension_of(media, ""))
 }
 
 /// How a browser treats what it is served.

@@ -1,6 +1,6 @@
 //! Profiles: the named rules for one kind of upload.
 
-use std::{collections::BTreeMap, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,16 @@ pub struct Lifetimes {
 }
 
 impl Profile {
+    /// The sizes it takes, in bytes.
+    pub fn sizes(&self) -> RangeInclusive<u64> {
+        self.min_size_bytes..=self.max_size_bytes
+    }
+
+    /// The sizes it takes in one PUT or form, in bytes.
+    pub fn single_sizes(&self) -> RangeInclusive<u64> {
+        self.min_size_bytes..=self.max_size_bytes.min(MAX_SINGLE_BYTES)
+    }
+
     /// Whether files of this type are taken.
     pub fn takes(&self, media: &MediaType) -> bool {
         self.types.iter().any(|pattern| pattern.takes(media))

@@ -256,7 +256,7 @@ async fn content_that_is_not_what_it_says_is_rejected() {
         let size_bytes = page.len() as u64;
         let begun = world
             .begin(Begin {
-                size_bytes,
+                size_bytes: Some(size_bytes),
                 method: Some(method),
                 ..png()
             })
@@ -347,7 +347,7 @@ async fn hostile_names_are_harmless() {
     for name in names {
         let begun = world
             .begin(Begin {
-                filename: name.to_owned(),
+                filename: Some(name.to_owned()),
                 ..png()
             })
             .await;
@@ -369,7 +369,7 @@ async fn what_the_profile_does_not_take_is_refused_at_the_start() {
     let world = World::new().await;
     let refused = async |begin: Begin| kind(flow::begin(&world.app, &me(), begin).await);
     let of_type = |content_type: &str| Begin {
-        content_type: content_type.to_owned(),
+        content_type: Some(content_type.to_owned()),
         ..png()
     };
     assert_eq!(
@@ -383,7 +383,7 @@ async fn what_the_profile_does_not_take_is_refused_at_the_start() {
     assert_eq!(refused(of_type("nonsense")).await, Kind::InvalidRequest);
     assert_eq!(
         refused(Begin {
-            size_bytes: 26 << 20,
+            size_bytes: Some(26 << 20),
             ..png()
         })
         .await,
@@ -391,7 +391,7 @@ async fn what_the_profile_does_not_take_is_refused_at_the_start() {
     );
     assert_eq!(
         refused(Begin {
-            size_bytes: 0,
+            size_bytes: Some(0),
             ..png()
         })
         .await,

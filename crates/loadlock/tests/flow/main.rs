@@ -8,6 +8,7 @@
 mod claims;
 mod ends;
 mod faults;
+mod forms;
 mod hostile;
 mod leases;
 mod methods;

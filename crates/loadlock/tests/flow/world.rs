@@ -5,12 +5,16 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request},
+};
 use loadlock::{
     app::App,
-    auth::Caller,
+    auth::{Caller, KeyRing, Secret, Token},
     bucket::{Credentials, ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
     clock::Ids,
-    config::{Config, dev_profiles},
+    config::{Config, Origins, dev_profiles},
     error::{Error, Kind},
     flow::{self, Begin, Begun, Claim, FileQuery, Grant, Progress, ShownFile, SignedPart},
     jobs,
@@ -20,10 +24,11 @@ use loadlock::{
 use loadlock_sigv4::{Bucket, Presign, Signer};
 use loadlock_store::{Clock, Identity, Policy, Store};
 use reqwest::{Client, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 
 use crate::proxy::{Faults, Proxy};
 
@@ -90,6 +95,20 @@ fn identities() -> Vec<Identity> {
     ]
 }
 
+/// What the API's callers send as bearer.
+pub(crate) const USER_TOKEN: &str = "llu_me";
+pub(crate) const OTHER_TOKEN: &str = "llu_other";
+pub(crate) const API_KEY: &str = "llk_shop";
+
+fn tokens() -> Vec<Token> {
+    let secret = |text: &str| Secret::new(text.to_owned());
+    vec![
+        Token::user(&secret(USER_TOKEN), "me".parse().unwrap()),
+        Token::user(&secret(OTHER_TOKEN), "other".parse().unwrap()),
+        Token::server(&secret(API_KEY), "shop"),
+    ]
+}
+
 /// `image` and its fellows as `dev` has them; `raw` and `raw-claimed` take anything, empty files too.
 fn profiles() -> Vec<Profile> {
     let mut profiles = dev_profiles().unwrap();
@@ -137,12 +156,17 @@ impl World {
                 style: Style::Path,
                 staging_bucket: "staging".to_owned(),
                 final_bucket: "final".to_owned(),
+                conditional_writes: true,
                 uploader: UploaderIdentity(credentials("uploader")),
                 server: ServerIdentity(credentials("server")),
                 reader: ReaderIdentity(credentials("reader")),
             },
             profiles: profiles(),
-            tokens: Vec::new(),
+            origins: Origins::Listed(vec!["https://app.test".to_owned()]),
+            tokens: tokens(),
+            secrets: KeyRing::new(Secret::new("the service's own"), vec![]),
+            user_secrets: Vec::new(),
+            upload_url: Some("image".to_owned()),
         };
         let app = App::open(config, clock.clone().into(), Ids::seeded(7))
             .await
@@ -263,6 +287,44 @@ impl World {
             .post(url)
             .header("content-type", "multipart/form-data; boundary=edge");
         post.body(body).send().await.unwrap()
+    }
+
+    /// One request to the API; `Null` is no body, and no token nobody.
+    pub(crate) async fn ask(&self, token: &str, request: &str, body: Value) -> Answer {
+        self.ask_with(token, request, body, &[]).await
+    }
+
+    /// The same, with more headers.
+    pub(crate) async fn ask_with(
+        &self,
+        token: &str,
+        request: &str,
+        body: Value,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let (method, path) = request.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = match body {
+            Value::Null => request.body(Body::empty()),
+            body => request
+                .header("content-type", "application/json")
+                .body(body.to_string().into()),
+        };
+        let router = loadlock::router(self.app.clone());
+        let answer = router.oneshot(request.unwrap()).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            json: serde_json::from_slice(&body).unwrap_or_default(),
+        }
     }
 
     pub(crate) async fn fetch(&self, url: &str) -> Response {
@@ -408,6 +470,35 @@ impl World {
     }
 }
 
+/// What the API answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    /// `Null` where there is no JSON.
+    pub(crate) json: Value,
+}
+
+impl Answer {
+    /// The text at a path into the JSON: `/grant/url`.
+    pub(crate) fn text(&self, pointer: &str) -> String {
+        let found = self.json.pointer(pointer);
+        let text = found.and_then(Value::as_str);
+        text.unwrap_or_else(|| panic!("{pointer} in {self:?}"))
+            .to_owned()
+    }
+
+    /// `422 too_many_files`
+    pub(crate) fn refusal(&self) -> String {
+        format!("{} {}", self.status, self.text("/error/code"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let found = self.headers.get(name);
+        found.map_or("", |value| value.to_str().unwrap())
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         assert!(self.ended || std::thread::panicking(), "{PREPARED}");
@@ -438,12 +529,13 @@ pub(crate) fn form(title: &str) -> Metadata {
 pub(crate) fn raw(bytes: &[u8]) -> Begin {
     Begin {
         profile: "raw".to_owned(),
-        filename: "data.bin".to_owned(),
-        content_type: "application/octet-stream".to_owned(),
-        size_bytes: bytes.len() as u64,
+        filename: Some("data.bin".to_owned()),
+        content_type: Some("application/octet-stream".to_owned()),
+        size_bytes: Some(bytes.len() as u64),
         checksum: None,
         metadata: Metadata::new(),
         method: None,
+        return_to: None,
         owner: None,
     }
 }
@@ -460,8 +552,8 @@ pub(crate) const PNG: &[u8] =
 pub(crate) fn png() -> Begin {
     Begin {
         profile: "image".to_owned(),
-        filename: "photo.png".to_owned(),
-        content_type: "image/png".to_owned(),
+        filename: Some("photo.png".to_owned()),
+        content_type: Some("image/png".to_owned()),
         ..raw(PNG)
     }
 }

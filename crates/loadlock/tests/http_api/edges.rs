@@ -62,7 +62,11 @@ async fn a_body_that_is_not_what_it_should_be_is_refused_saying_where() {
     check("", "EOF").await;
     check("{", "EOF").await;
     check("[]", "invalid").await;
-    check(r#"{"profile":"image"}"#, "missing field `filename`").await;
+    check(
+        r#"{"profile":"image"}"#,
+        "missing `filename`, `content_type`, `size`: only a `post`",
+    )
+    .await;
     check(
         &BEGIN.replace("\"size\"", "\"length\":1,\"size\"").leak()[..],
         "unknown field `length`",

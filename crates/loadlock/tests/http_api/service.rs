@@ -9,10 +9,10 @@ use axum::{
 };
 use loadlock::{
     app::App,
-    auth::{self, Token},
+    auth::{self, KeyRing, Secret, Token},
     bucket::{Credentials, ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
     clock::Ids,
-    config::{Config, dev_profiles},
+    config::{Config, Origins, dev_profiles},
 };
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -71,11 +71,16 @@ impl Service {
                 style: Style::Path,
                 staging_bucket: "staging".to_owned(),
                 final_bucket: "final".to_owned(),
+                conditional_writes: true,
                 uploader: UploaderIdentity(pair("uploader")),
                 server: ServerIdentity(pair("server")),
                 reader: ReaderIdentity(pair("reader")),
             },
             profiles: dev_profiles().unwrap(),
+            origins: Origins::Loopback,
+            secrets: KeyRing::new(Secret::new("the service's own"), vec![]),
+            user_secrets: Vec::new(),
+            upload_url: None,
             tokens: vec![Token::user(&user, "demo".parse().unwrap())],
         };
         let start: jiff::Timestamp = "2026-11-21T22:30:00Z".parse().unwrap();

@@ -15,6 +15,7 @@ use crate::{
 /// Everything secret of one data directory.
 #[derive(Debug)]
 pub(super) struct Keys {
+    pub(super) secret: Secret,
     pub(super) user_token: Secret,
     pub(super) api_key: Secret,
     pub(super) uploader: Credentials,
@@ -25,6 +26,8 @@ pub(super) struct Keys {
 /// The same as `keys.json` holds it.
 #[derive(Serialize, Deserialize)]
 struct Kept {
+    /// Absent from a file that was made before there was one.
+    secret: Option<Sealed>,
     user_token: Sealed,
     api_key: Sealed,
     uploader: KeptPair,
@@ -42,11 +45,14 @@ impl Keys {
     /// The directory's keys, made now if it has none.
     pub(super) fn of(data: &Path, ids: &Ids) -> anyhow::Result<Self> {
         let path = data.join("keys.json");
-        if let Some(kept) = read_json::<Kept>(&path)? {
-            return Ok(kept.into());
+        let mut kept = match read_json::<Kept>(&path)? {
+            Some(kept) => kept,
+            None => make(ids)?,
+        };
+        if kept.secret.is_none() {
+            kept.secret = Some(secret(ids)?);
+            write_private(&path, &kept)?;
         }
-        let kept = make(ids)?;
-        write_private(&path, &kept)?;
         Ok(kept.into())
     }
 }
@@ -55,6 +61,7 @@ impl From<Kept> for Keys {
     fn from(kept: Kept) -> Self {
         let pair = |kept: KeptPair| Credentials::new(kept.access_key_id, kept.secret_access_key.0);
         Self {
+            secret: Secret::new(kept.secret.map(|secret| secret.0).unwrap_or_default()),
             user_token: Secret::new(kept.user_token.0),
             api_key: Secret::new(kept.api_key.0),
             uploader: pair(kept.uploader),
@@ -64,8 +71,13 @@ impl From<Kept> for Keys {
     }
 }
 
+fn secret(ids: &Ids) -> anyhow::Result<Sealed> {
+    Ok(Sealed(BASE64_URL_SAFE_NO_PAD.encode(ids.secret()?)))
+}
+
 fn make(ids: &Ids) -> anyhow::Result<Kept> {
     Ok(Kept {
+        secret: None,
         user_token: Sealed(auth::user_token(&ids.secret()?).expose().to_owned()),
         api_key: Sealed(auth::api_key(&ids.secret()?).expose().to_owned()),
         uploader: kept_pair(ids, "UPLOADER")?,
