@@ -12,7 +12,9 @@ mod end;
 mod files;
 mod inspect;
 mod promote;
+mod return_to;
 mod sign;
+mod upload_url;
 mod work;
 
 pub(crate) use self::work::{LEASE, work};
@@ -24,7 +26,9 @@ pub use self::{
     files::{
         DisplayUrls, FilePage, FileQuery, ShownFile, delete_file, display_urls, file, files, open,
     },
+    return_to::return_to,
     sign::{HeldPart, Signed, sign},
+    upload_url::{UploadUrl, upload_url},
 };
 pub use crate::bucket::grant::{DisplayUrl, Grant, SignedPart};
 use crate::{

@@ -25,6 +25,7 @@ mod document;
 mod envelope;
 mod extract;
 mod files;
+mod forms;
 mod health;
 pub mod message;
 mod profiles;
@@ -60,6 +61,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(signed_in(HOLDERS, routes!(uploads::sign_parts), uploads::SIGN))
         .routes(signed_in(HOLDERS, routes!(uploads::complete_upload), uploads::COMPLETE))
         .routes(signed_in(HOLDERS, routes!(uploads::abort_upload), uploads::ABORT))
+        .routes(refusing(routes!(forms::return_person), forms::RETURN))
+        .routes(signed_in(OWNERS, routes!(forms::sign_upload_url), forms::UPLOAD_URL))
         .routes(signed_in(OWNERS, routes!(files::list_files), files::LIST))
         .routes(signed_in(OWNERS, routes!(files::sign_urls), files::URLS))
         .routes(signed_in(OWNERS, routes!(files::show_file), files::ONE))

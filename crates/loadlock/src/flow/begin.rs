@@ -46,9 +46,30 @@ pub struct Begun {
 
 /// Begins one upload: checks it against its profile, records it, and signs a grant.
 pub async fn begin(app: &App, caller: &Caller, begin: Begin) -> Result<Begun, Error> {
+    let profile = flow::profile(app, &begin.profile)?;
+    let method = declared(profile, &begin)?;
+    issue(app, caller, begin, method).await
+}
+
+/// Begins an upload of a type but of no declared size, for clients that know of no such thing: a PUT whose size is the
+/// profile's affair, at inspection.
+pub(super) async fn begin_unmeasured(
+    app: &App,
+    caller: &Caller,
+    begin: Begin,
+) -> Result<Begun, Error> {
+    let profile = flow::profile(app, &begin.profile)?;
+    let filename = name::clean(begin.filename.as_deref().unwrap_or_default());
+    let content_type = media_type(begin.content_type.as_deref().unwrap_or_default())?;
+    profile.check_type(&filename, &content_type)?;
+    let method = profile.choose_method(Some(Method::Put), profile.min_size_bytes)?;
+    issue(app, caller, begin, method).await
+}
+
+async fn issue(app: &App, caller: &Caller, begin: Begin, method: Method) -> Result<Begun, Error> {
     let owner = owner(caller, begin.owner.as_deref())?;
     let profile = flow::profile(app, &begin.profile)?;
-    let (mut upload, token) = admit(app, profile, owner, begin)?;
+    let (mut upload, token) = admit(app, profile, owner, (begin, method))?;
     if let (Method::Multipart, Some(content_type)) = (upload.method, &upload.content_type) {
         let key = upload.staged_key();
         let created = app
@@ -98,27 +119,32 @@ fn owner(caller: &Caller, named: Option<&str>) -> Result<Owner, Error> {
     }
 }
 
-/// The upload, if its profile takes it.
+/// The method for what was declared, if the profile takes it.
+fn declared(profile: &Profile, begin: &Begin) -> Result<Method, Error> {
+    match (&begin.filename, &begin.content_type, begin.size_bytes) {
+        (Some(filename), Some(content_type), Some(size_bytes)) => {
+            let content_type = media_type(content_type)?;
+            profile.check(&name::clean(filename), &content_type, size_bytes)?;
+            profile.choose_method(begin.method, size_bytes)
+        }
+        _ => undeclared(profile, begin),
+    }
+}
+
+fn media_type(text: &str) -> Result<MediaType, Error> {
+    text.parse()
+        .map_err(|error| Kind::InvalidRequest.because(format!("`content_type`: {error}")))
+}
+
+/// The upload, if the rest of the profile's rules take it.
 fn admit(
     app: &App,
     profile: &Profile,
     owner: Owner,
-    begin: Begin,
+    (begin, method): (Begin, Method),
 ) -> Result<(Upload, Secret), Error> {
     let filename = begin.filename.as_deref().map(name::clean);
-    let content_type = begin
-        .content_type
-        .as_deref()
-        .map(str::parse::<MediaType>)
-        .transpose()
-        .map_err(|error| Kind::InvalidRequest.because(format!("`content_type`: {error}")))?;
-    let method = match (&filename, &content_type, begin.size_bytes) {
-        (Some(filename), Some(content_type), Some(size_bytes)) => {
-            profile.check(filename, content_type, size_bytes)?;
-            profile.choose_method(begin.method, size_bytes)?
-        }
-        _ => undeclared(profile, &begin)?,
-    };
+    let content_type = begin.content_type.as_deref().map(media_type).transpose()?;
     profile.check_metadata(&begin.metadata)?;
     if profile.promote == Promote::OnComplete {
         profile.check_required(&begin.metadata)?;
@@ -188,7 +214,7 @@ fn check_return(app: &App, method: Method, return_to: Option<&str>) -> Result<()
 }
 
 /// The origin an address begins with, if it is one that can be returned to.
-fn origin(address: &str) -> Option<&str> {
+pub(super) fn origin(address: &str) -> Option<&str> {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\#\"<>".contains(&byte);
     let rest = address
         .strip_prefix("https://")

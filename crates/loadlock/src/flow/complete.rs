@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a completion is waited for before the caller is told that work goes on.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// How often records are looked at while another process may be at work.
 const POLL: Duration = Duration::from_secs(1);
 

@@ -6,6 +6,14 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::{
+    grant::{Grant, HeldPart, Part, SignRequest, Signed, UploadUrl, UploadUrlRequest},
+    profile::{MetadataRule, Profile, Profiles, Promote},
+};
+
+mod grant;
+mod profile;
+
 /// A signed URL, a form field or a token: it travels in an answer and nowhere else, not even into `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -105,82 +113,6 @@ pub struct Begun {
     #[schema(format = DateTime, example = "2026-11-22T22:30:00.000Z")]
     pub expires_at: String,
     pub grant: Grant,
-}
-
-/// The signed permission to write to the store, told apart by `method`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "method", rename_all = "lowercase")]
-pub enum Grant {
-    /// `PUT` the bytes to `url` with exactly these headers.
-    Put {
-        #[schema(value_type = String, format = "uri")]
-        url: Sealed,
-        headers: BTreeMap<String, String>,
-        /// A transfer must have begun by then.
-        #[schema(format = DateTime)]
-        expires_at: String,
-    },
-    /// `POST` a `multipart/form-data` form to `url`: these fields, then the file as `file`.
-    Post {
-        #[schema(value_type = String, format = "uri")]
-        url: Sealed,
-        #[schema(value_type = BTreeMap<String, String>)]
-        fields: BTreeMap<String, Sealed>,
-        /// The form must have arrived by then.
-        #[schema(format = DateTime)]
-        expires_at: String,
-    },
-    /// `PUT` each part; the first ones are signed here, further ones by `POST /v1/uploads/{id}/parts`.
-    Multipart {
-        /// Length in bytes of every part but the last.
-        part_size: u64,
-        parts: Vec<Part>,
-        /// The part URLs' expiry; sign again for fresh ones.
-        #[schema(format = DateTime)]
-        expires_at: String,
-    },
-}
-
-/// One part's permission: `PUT` exactly `size` bytes to `url`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Part {
-    /// Counted from 1.
-    #[schema(minimum = 1, maximum = 10_000)]
-    pub number: u32,
-    #[schema(value_type = String, format = "uri")]
-    pub url: Sealed,
-    pub headers: BTreeMap<String, String>,
-    /// Exact length in bytes; signed.
-    pub size: u64,
-}
-
-/// Which parts are to be signed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SignRequest {
-    /// At most 100 part numbers; may be empty, to learn only what the store holds.
-    #[schema(max_items = 100, example = json!([33, 34]))]
-    pub parts: Vec<u32>,
-}
-
-/// Fresh URLs, and what has already arrived.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Signed {
-    /// Length in bytes of every part but the last.
-    pub part_size: u64,
-    /// The parts the store holds, by its own list.
-    pub held: Vec<HeldPart>,
-    /// The parts asked for, signed.
-    pub parts: Vec<Part>,
-    #[schema(format = DateTime)]
-    pub expires_at: String,
-}
-
-/// A part that has arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HeldPart {
-    pub number: u32,
-    pub size: u64,
 }
 
 /// Where an upload stands.
@@ -329,51 +261,6 @@ pub struct DisplayUrl {
     pub url: Sealed,
     #[schema(format = DateTime)]
     pub expires_at: String,
-}
-
-/// What a client may know before a file is chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Profile {
-    #[schema(example = "image")]
-    pub name: String,
-    /// Media types, or whole families as `image/*`.
-    #[schema(example = json!(["image/jpeg", "image/png"]))]
-    pub types: Vec<String>,
-    /// File name endings that a picker may offer, with their dots.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extensions: Option<Vec<String>>,
-    pub max_size: u64,
-    pub min_size: u64,
-    pub methods: Vec<Method>,
-    pub promote: Promote,
-    /// The form data the profile takes, by name.
-    pub metadata: BTreeMap<String, MetadataRule>,
-    /// How many files one form may bring.
-    pub max_files: u32,
-}
-
-/// When a profile's uploads are promoted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Promote {
-    /// As soon as they have been inspected.
-    OnComplete,
-    /// When an application's server claims them.
-    OnClaim,
-}
-
-/// What one field of form data must obey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct MetadataRule {
-    pub required: bool,
-    /// In bytes of UTF-8.
-    pub max_length: usize,
-}
-
-/// All profiles.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Profiles {
-    pub profiles: Vec<Profile>,
 }
 
 /// Every refusal, in one envelope.

@@ -5,7 +5,7 @@ use super::message;
 use crate::{
     app::App,
     auth::Secret,
-    error::Error,
+    error::{Error, Kind},
     flow, upload,
     upload::{ChecksumAlgorithm, Method, Promote, State},
 };
@@ -51,8 +51,7 @@ impl TryFrom<message::Checksum> for upload::Checksum {
         };
         let name = algorithm.as_str();
         Self::new(algorithm, &checksum.value).map_err(|_| {
-            crate::error::Kind::InvalidRequest
-                .because(format!("`checksum.value` is no {name} digest in base64"))
+            Kind::InvalidRequest.because(format!("`checksum.value` is no {name} digest in base64"))
         })
     }
 }
@@ -94,6 +93,26 @@ pub(super) fn begun(begun: flow::Begun) -> message::Begun {
         expires_at: time(begun.upload.expires_at),
         grant: grant(begun.grant),
     }
+}
+
+pub(super) fn upload_url(app: &App, begun: flow::Begun) -> Result<message::UploadUrl, Error> {
+    let flow::Grant::Put {
+        url, expires_at, ..
+    } = begun.grant
+    else {
+        return Err(Kind::Internal.because("an upload URL is for a PUT"));
+    };
+    Ok(message::UploadUrl {
+        id: begun.upload.id.to_string(),
+        put_url: sealed(&url),
+        get_url: content_url(app, begun.upload.id),
+        expires_at: time(expires_at),
+    })
+}
+
+/// The stable address of a file's bytes.
+fn content_url(app: &App, id: upload::UploadId) -> String {
+    format!("{}/f/{id}", app.config.api_url)
 }
 
 fn grant(grant: flow::Grant) -> message::Grant {
@@ -190,7 +209,7 @@ pub(super) fn upload(upload: upload::Upload) -> message::Upload {
 pub(super) fn file(app: &App, file: upload::File) -> message::File {
     let (width, height) = file.dimensions.unzip();
     message::File {
-        content_url: format!("{}/f/{}", app.config.api_url, file.id),
+        content_url: content_url(app, file.id),
         id: file.id.to_string(),
         profile: file.profile,
         owner: file.owner.to_string(),

@@ -140,6 +140,12 @@ impl Profile {
 
     /// Checks what a client says about a file before it is granted anything.
     pub fn check(&self, filename: &str, media: &MediaType, size_bytes: u64) -> Result<(), Error> {
+        self.check_type(filename, media)?;
+        self.check_size(filename, size_bytes)
+    }
+
+    /// Checks a file whose size is not known yet.
+    pub fn check_type(&self, filename: &str, media: &MediaType) -> Result<(), Error> {
         if !self.takes(media) {
             return Err(Kind::TypeNotAllowed.because(format!(
                 "`{filename}` is {media}; this profile takes {}",
@@ -153,6 +159,10 @@ impl Profile {
                 self.extensions.join(", ")
             )));
         }
+        Ok(())
+    }
+
+    fn check_size(&self, filename: &str, size_bytes: u64) -> Result<(), Error> {
         if size_bytes > self.max_size_bytes {
             return Err(Kind::FileTooLarge.because(format!(
                 "`{filename}` is {}; this profile takes at most {}",

@@ -94,3 +94,92 @@ async fn only_a_form_may_leave_out_what_it_is_for_and_then_all_of_it() {
     }
     world.end().await;
 }
+
+/// Sends a browser's form and follows the store's redirect as far as the service's own answer.
+async fn sent_and_returned(world: &World, form: &Answer, bytes: &[u8]) -> Answer {
+    let fields = form.json["grant"]["fields"].as_object().unwrap();
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+        .collect();
+    let stored = world.post(&form.text("/grant/url"), &fields, bytes).await;
+    assert_eq!(stored.status(), 303);
+    let way = stored.headers()["location"].to_str().unwrap();
+    let path = way.strip_prefix("http://api.test").unwrap();
+    world.ask("", &format!("GET {path}"), Value::Null).await
+}
+
+async fn begin_returning(world: &World, profile: &str, return_to: &str) -> Answer {
+    let form = json!({"profile": profile, "method": "post", "owner": "me", "return_to": return_to});
+    world.ask(API_KEY, "POST /v1/uploads", form).await
+}
+
+#[tokio::test]
+async fn a_form_comes_back_through_the_service_to_the_application() {
+    let world = World::new().await;
+    let form = begin_returning(&world, "post", "https://app.test/new?draft=7").await;
+    let id = form.text("/id");
+    let back = sent_and_returned(&world, &form, PNG).await;
+    assert_eq!(back.status, 303);
+    let address = format!("https://app.test/new?draft=7&upload={id}&state=ready");
+    assert_eq!(back.header("location"), address);
+    // A person who goes back and forth comes to the same place.
+    let again = sent_and_returned(&world, &form, PNG).await;
+    assert_eq!(again.header("location"), address);
+    let claim = json!({"ids": [id], "owner": "me", "metadata": {"title": "A pier"}});
+    let claimed = world.ask(API_KEY, "POST /v1/uploads/claim", claim).await;
+    assert_eq!(claimed.text("/files/0/content_type"), "image/png");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_form_that_brought_the_wrong_thing_comes_back_with_the_reason() {
+    let world = World::new().await;
+    let form = begin_returning(&world, "image", "https://app.test/new").await;
+    let back = sent_and_returned(&world, &form, b"<svg onload=alert(1)>").await;
+    let id = form.text("/id");
+    assert_eq!(
+        back.header("location"),
+        format!("https://app.test/new?upload={id}&state=rejected&reason=type_not_allowed")
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_comes_back_without_having_sent_anything_is_told_so() {
+    let world = World::new().await;
+    let form = begin_returning(&world, "image", "https://app.test/").await;
+    let id = form.text("/id");
+    let request = format!("GET /v1/uploads/{id}/return");
+    let back = world.ask("", &request, Value::Null).await;
+    let address = format!("https://app.test/?upload={id}&state=issued");
+    assert_eq!(back.header("location"), address);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nobody_is_led_to_an_address_that_is_not_the_application_s() {
+    let world = World::new().await;
+    for address in [
+        "https://evil.example/",
+        "https://app.test.evil.example/",
+        "https://app.test@evil.example/",
+        "http://app.test/",
+        "//evil.example/",
+        "/form",
+        "javascript:alert(1)",
+        "https://app.test/\r\nset-cookie: x=1",
+    ] {
+        let refused = begin_returning(&world, "image", address).await;
+        assert_eq!(refused.refusal(), "400 invalid_request", "{address}");
+    }
+    let put = json!({"profile": "image", "owner": "me", "filename": "a.png", "content_type": "image/png", "size": 3,
+        "return_to": "https://app.test/"});
+    let refused = world.ask(API_KEY, "POST /v1/uploads", put).await;
+    assert!(refused.text("/error/message").contains("only a `post`"));
+    let plain = begin(&world, "image").await;
+    let request = format!("GET /v1/uploads/{}/return", plain.text("/id"));
+    let nowhere = world.ask("", &request, Value::Null).await;
+    assert_eq!(nowhere.refusal(), "404 not_found");
+    world.end().await;
+}

@@ -13,4 +13,5 @@ mod hostile;
 mod leases;
 mod methods;
 mod proxy;
+mod upload_url;
 mod world;

@@ -23,7 +23,7 @@ use loadlock::{
 };
 use loadlock_sigv4::{Bucket, Presign, Signer};
 use loadlock_store::{Clock, Identity, Policy, Store};
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, redirect};
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use tempfile::TempDir;
@@ -174,7 +174,10 @@ impl World {
         Self {
             app,
             clock,
-            http: Client::new(),
+            http: Client::builder()
+                .redirect(redirect::Policy::none())
+                .build()
+                .unwrap(),
             faults: proxy.faults,
             store,
             endpoint,

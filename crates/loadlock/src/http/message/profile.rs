@@ -1,0 +1,52 @@
+//! Profiles, as far as a client may know them.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Method;
+
+/// What a client may know before a file is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Profile {
+    #[schema(example = "image")]
+    pub name: String,
+    /// Media types, or whole families as `image/*`.
+    #[schema(example = json!(["image/jpeg", "image/png"]))]
+    pub types: Vec<String>,
+    /// File name endings that a picker may offer, with their dots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extensions: Option<Vec<String>>,
+    pub max_size: u64,
+    pub min_size: u64,
+    pub methods: Vec<Method>,
+    pub promote: Promote,
+    /// The form data the profile takes, by name.
+    pub metadata: BTreeMap<String, MetadataRule>,
+    /// How many files one form may bring.
+    pub max_files: u32,
+}
+
+/// When a profile's uploads are promoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Promote {
+    /// As soon as they have been inspected.
+    OnComplete,
+    /// When an application's server claims them.
+    OnClaim,
+}
+
+/// What one field of form data must obey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MetadataRule {
+    pub required: bool,
+    /// In bytes of UTF-8.
+    pub max_length: usize,
+}
+
+/// All profiles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Profiles {
+    pub profiles: Vec<Profile>,
+}
