@@ -28,11 +28,11 @@ pub struct App {
 const WAITING: usize = 1024;
 
 impl App {
-    /// Opens the records (bringing their schema up to date) and connects to the store. Makes no request yet.
+    /// Opens the records (bringing their schema up to date) and makes ready for the store, which is asked nothing yet.
     pub async fn open(config: Config, clock: Clock, ids: Ids) -> Result<Self, Error> {
         Ok(Self {
             records: Records::open(&config.records).await?,
-            bucket: Bucket::new(&config.store, clock.clone())?,
+            bucket: Bucket::open(&config.store, clock.clone()).await?,
             config: Arc::new(config),
             clock,
             ids,

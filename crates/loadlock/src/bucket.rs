@@ -2,6 +2,7 @@
 
 mod copy;
 pub mod grant;
+mod identity;
 mod objects;
 mod parts;
 
@@ -23,6 +24,7 @@ pub use loadlock_sigv4::{Credentials, Style};
 use self::grant::Signing;
 pub use self::{
     copy::{Final, Promoted},
+    identity::{ReaderIdentity, ServerIdentity, Source, UploaderIdentity},
     objects::Object,
     parts::{Completed, Part},
 };
@@ -30,18 +32,6 @@ use crate::{
     clock::Clock,
     error::{Error, Kind},
 };
-
-/// Signs what clients send; may put objects under one staging prefix and nothing else.
-#[derive(Debug, Clone)]
-pub struct UploaderIdentity(pub Credentials);
-
-/// Inspects, promotes, deletes; never leaves the server and signs nothing that a client sees.
-#[derive(Debug, Clone)]
-pub struct ServerIdentity(pub Credentials);
-
-/// Signs display URLs; may get objects of the final bucket and nothing else.
-#[derive(Debug, Clone)]
-pub struct ReaderIdentity(pub Credentials);
 
 /// The store and how to reach it.
 #[derive(Debug, Clone)]
@@ -72,29 +62,21 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A connection to be; makes no request.
-    pub fn new(settings: &StoreSettings, clock: Clock) -> Result<Self, Error> {
+    /// A connection to be. Asks for the identities' key pairs where they are not told; the store itself is asked nothing.
+    pub async fn open(settings: &StoreSettings, clock: Clock) -> Result<Self, Error> {
         Ok(Self {
-            client: client(settings, clock),
+            signing: Arc::new(Signing::new(settings, &clock).await?),
+            client: client(settings, clock).await,
             staging: settings.staging_bucket.as_str().into(),
             finals: settings.final_bucket.as_str().into(),
-            signing: Arc::new(Signing::new(settings)?),
             conditional_writes: settings.conditional_writes,
         })
     }
 }
 
-fn client(settings: &StoreSettings, clock: Clock) -> Client {
+async fn client(settings: &StoreSettings, clock: Clock) -> Client {
     let ServerIdentity(server) = &settings.server;
-    let credentials = aws_sdk_s3::config::Credentials::new(
-        server.access_key(),
-        server.secret().expose(),
-        server
-            .session_token()
-            .map(|token| token.expose().to_owned()),
-        None,
-        "loadlock",
-    );
+    let credentials = server.provider(&settings.region).await;
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(settings.region.clone()))

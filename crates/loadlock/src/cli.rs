@@ -6,12 +6,17 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+mod config;
 mod dev;
+mod init;
+mod key;
 mod place;
 mod put;
+mod serve;
 mod session;
-mod stop;
+mod settings;
 mod store;
+mod tasks;
 
 /// User uploads straight into S3: granted, inspected, promoted.
 #[derive(Debug, Parser)]
@@ -24,6 +29,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Args),
+    Init(init::Args),
+    Config(config::Args),
+    Serve(serve::Args),
+    Key(key::Args),
     Put(put::Args),
     Store(store::Args),
 }
@@ -45,6 +54,10 @@ pub fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match cli.command {
             Command::Dev(args) => dev::run(args).await,
+            Command::Init(args) => init::run(args),
+            Command::Config(args) => config::run(&args),
+            Command::Serve(args) => serve::run(args).await,
+            Command::Key(args) => key::run(&args),
             Command::Put(args) => put::run(args).await,
             Command::Store(args) => store::run(args).await,
         }

@@ -1,5 +1,14 @@
 //! What the service is told at its start.
 
+mod faults;
+pub mod file;
+pub(crate) mod forms;
+mod profiles;
+mod reader;
+mod section;
+mod store;
+mod value;
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::{

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     ops::RangeInclusive,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -11,9 +12,9 @@ use loadlock_sigv4::{
     Bucket as Place, Condition, FormBuffer, PostPolicy, Presign, Secret, SignError, Signer,
 };
 
-use super::{Bucket, ReaderIdentity, StoreSettings, UploaderIdentity};
+use super::{Bucket, ReaderIdentity, StoreSettings, UploaderIdentity, identity::Pen};
 use crate::{
-    clock::{after, from_millis},
+    clock::{Clock, after, from_millis},
     error::{Error, Kind},
     upload::{Method, ObjectKey, PartNumber, Upload},
 };
@@ -68,11 +69,11 @@ pub struct DisplayUrl {
     pub expires_at: Timestamp,
 }
 
-/// An uploader's signer: it signs writes to staging.
-struct Uploader(Signer);
+/// An uploader's pen: it signs writes to staging.
+struct Uploader(Arc<Pen>);
 
-/// A reader's signer: it signs reads of the final bucket.
-struct Reader(Signer);
+/// A reader's pen: it signs reads of the final bucket.
+struct Reader(Arc<Pen>);
 
 /// What signs for others, and for which addresses.
 pub(super) struct Signing {
@@ -83,15 +84,15 @@ pub(super) struct Signing {
 }
 
 impl Signing {
-    pub(super) fn new(settings: &StoreSettings) -> Result<Self, Error> {
-        let UploaderIdentity(uploader) = settings.uploader.clone();
-        let ReaderIdentity(reader) = settings.reader.clone();
+    pub(super) async fn new(settings: &StoreSettings, clock: &Clock) -> Result<Self, Error> {
+        let UploaderIdentity(uploader) = &settings.uploader;
+        let ReaderIdentity(reader) = &settings.reader;
         let place = |bucket: &str| Place::new(&settings.public_endpoint, bucket, settings.style);
         Ok(Self {
-            uploader: Uploader(Signer::new(uploader, &settings.region)),
             staging: place(&settings.staging_bucket).map_err(unsigned)?,
-            reader: Reader(Signer::new(reader, &settings.region)),
             finals: place(&settings.final_bucket).map_err(unsigned)?,
+            uploader: Uploader(Pen::new(uploader, &settings.region, clock).await?),
+            reader: Reader(Pen::new(reader, &settings.region, clock).await?),
         })
     }
 }
@@ -111,6 +112,8 @@ impl Bucket {
     /// The permission to send the whole file in one PUT, with this type, length and checksum, once. Where no length was
     /// declared the client is one that knows of no such things: only its type is signed.
     pub fn grant_put(&self, upload: &Upload, now: Timestamp) -> Result<Grant, Error> {
+        let pen = self.signing.uploader.0.at(now)?;
+        let expires_at = pen.until(upload.grant_expires_at);
         let key = upload.staged_key();
         let length = upload.size_bytes.map(|size| size.to_string());
         let mut headers = Vec::with_capacity(4);
@@ -133,13 +136,12 @@ impl Bucket {
             key: Some(key.as_str()),
             query: &[],
             headers: &headers,
-            expires: until(upload.grant_expires_at, now),
+            expires: until(expires_at, now),
         };
-        let Uploader(signer) = &self.signing.uploader;
         Ok(Grant::Put {
-            url: presign(signer, &request, now)?,
+            url: presign(&pen.signer, &request, now)?,
             headers: client_sets,
-            expires_at: upload.grant_expires_at,
+            expires_at,
         })
     }
 
@@ -151,6 +153,8 @@ impl Bucket {
         terms: &FormTerms<'_>,
         now: Timestamp,
     ) -> Result<Grant, Error> {
+        let pen = self.signing.uploader.0.at(now)?;
+        let expires_at = pen.until(upload.grant_expires_at);
         let key = upload.staged_key();
         let (least, most) = (terms.sizes.start(), terms.sizes.end());
         let mut conditions = vec![
@@ -175,11 +179,11 @@ impl Bucket {
         let policy = PostPolicy {
             bucket: &self.signing.staging,
             conditions: &conditions,
-            expires: until(upload.grant_expires_at, now),
+            expires: until(expires_at, now),
         };
-        let Uploader(signer) = &self.signing.uploader;
         let mut buffer = FormBuffer::default();
-        let form = signer
+        let form = pen
+            .signer
             .post_form(&mut buffer, now.into(), &policy)
             .map_err(unsigned)?;
         let fields = form
@@ -188,11 +192,16 @@ impl Bucket {
         Ok(Grant::Post {
             url: self.signing.staging.url(),
             fields: fields.collect(),
-            expires_at: upload.grant_expires_at,
+            expires_at,
         })
     }
 
-    /// The permission to send these parts, each of its exact length, until `expires_at`.
+    /// Until when a grant can hold that should hold until `wanted`: the keys it is signed with may die before.
+    pub fn granted_until(&self, wanted: Timestamp, now: Timestamp) -> Result<Timestamp, Error> {
+        Ok(self.signing.uploader.0.at(now)?.until(wanted))
+    }
+
+    /// The permission to send these parts, each of its exact length, until `expires_at` or [`Self::granted_until`].
     pub fn sign_parts(
         &self,
         upload: &Upload,
@@ -203,7 +212,8 @@ impl Bucket {
         let plan = upload.part_plan();
         let key = upload.staged_key();
         let multipart_id = upload.multipart_id.as_deref().unwrap_or_default();
-        let Uploader(signer) = &self.signing.uploader;
+        let pen = self.signing.uploader.0.at(now)?;
+        let expires_at = pen.until(expires_at);
         numbers
             .filter_map(|number| Some((number, plan.size_of(number)?)))
             .map(|(number, size_bytes)| {
@@ -219,7 +229,7 @@ impl Bucket {
                 };
                 Ok(SignedPart {
                     number,
-                    url: presign(signer, &request, now)?,
+                    url: presign(&pen.signer, &request, now)?,
                     headers: Headers::new(),
                     size_bytes,
                 })
@@ -240,11 +250,13 @@ impl Bucket {
             .max(1000);
         let millis = now.as_millisecond();
         let signed_at = from_millis(millis - millis.rem_euclid(grain));
+        let pen = self.signing.reader.0.at(now)?;
+        let expires_at = pen.until(after(signed_at, lifetime));
+        let lifetime = until(expires_at, signed_at);
         let request = Presign::new("GET", &self.signing.finals, key.as_str(), lifetime);
-        let Reader(signer) = &self.signing.reader;
         Ok(DisplayUrl {
-            url: presign(signer, &request, signed_at)?,
-            expires_at: after(signed_at, lifetime),
+            url: presign(&pen.signer, &request, signed_at)?,
+            expires_at,
         })
     }
 }

@@ -2,15 +2,13 @@
 use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
-use axum::{Router, serve::ListenerExt as _};
-use tokio::{net::TcpListener, task::JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
 
 use super::{
     place::Place,
     say,
     session::{DEFAULT_DATA, Session},
-    stop,
+    tasks::Tasks,
 };
 use crate::{
     app::App,
@@ -20,7 +18,6 @@ use crate::{
     config::{Config, Origins, dev_profiles},
     demo,
     http::{self, message::Sealed},
-    jobs,
 };
 use announce::Announcement;
 use keys::Keys;
@@ -75,21 +72,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let demo = demo.await.context("cannot open the demo's database")?;
     let routes = http::router(app.clone()).merge(demo);
 
-    let stop = CancellationToken::new();
-    let mut tasks = JoinSet::new();
-    let asked = stop.clone().cancelled_owned();
-    tasks.spawn(async move {
-        store
-            .serve(s3_listener, asked)
-            .await
-            .context("the store stopped")
-    });
-    let asked = stop.clone().cancelled_owned();
-    tasks.spawn(async move {
-        jobs::run(app, asked).await;
-        Ok(())
-    });
-    tasks.spawn(serve(api_listener, routes, stop.clone()));
+    let mut tasks = Tasks::default();
+    tasks.store(store, s3_listener);
+    tasks.jobs(app);
+    tasks.api(routes, api_listener);
 
     Session {
         api: api.clone(),
@@ -107,21 +93,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         ready.text()
     })?;
-    stop::until_asked(tasks, stop).await
-}
-
-/// Serves the API and the page until told to stop; then lets requests that have begun end.
-async fn serve(
-    listener: TcpListener,
-    routes: Router,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let listener = listener.tap_io(|connection| {
-        // Answers are small: none waits to be sent together with another.
-        let _ = connection.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
-    serving.await.context("the API stopped")
+    tasks.until_asked().await
 }
 
 /// A listener on the loopback interface, and its address as a URL.
@@ -151,9 +123,9 @@ fn config(place: &Place, keys: &Keys, api: &str, s3: &str) -> anyhow::Result<Con
             staging_bucket: STAGING.to_owned(),
             final_bucket: FINAL.to_owned(),
             conditional_writes: true,
-            uploader: UploaderIdentity(keys.uploader.clone()),
-            server: ServerIdentity(keys.server.clone()),
-            reader: ReaderIdentity(keys.reader.clone()),
+            uploader: UploaderIdentity(keys.uploader.clone().into()),
+            server: ServerIdentity(keys.server.clone().into()),
+            reader: ReaderIdentity(keys.reader.clone().into()),
         },
         profiles: dev_profiles()?,
         origins: Origins::Loopback,

@@ -5,15 +5,13 @@ use anyhow::Context as _;
 use loadlock_store::{Clock, Config, Identity, Policy, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     dev::listen,
     place::Place,
     say,
     session::{read_json, write_private},
-    stop,
+    tasks::Tasks,
 };
 use crate::{bucket::Credentials, clock::Ids, http::message::Sealed};
 
@@ -26,6 +24,9 @@ pub(super) struct Args {
     /// The port to listen on; 0 for any free one.
     #[arg(long, default_value_t = 9000)]
     port: u16,
+    /// A name by which it is reached, as in `localhost`: then requests to BUCKET.NAME are for that bucket.
+    #[arg(long, value_name = "NAME")]
+    domain: Option<String>,
     /// Identities and buckets, as JSON; without it one identity that may do everything.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -79,7 +80,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             .iter()
             .map(identity)
             .collect::<Result<_, _>>()?,
-        domain: None,
+        domain: args.domain.clone(),
     };
     let store = tokio::task::spawn_blocking(|| Store::open(config))
         .await?
@@ -90,21 +91,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             .await
             .with_context(|| format!("cannot make the bucket `{bucket}`"))?;
     }
-    let stop = CancellationToken::new();
-    let asked = stop.clone().cancelled_owned();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        store
-            .serve(listener, asked)
-            .await
-            .context("the store stopped")
-    });
+    let mut tasks = Tasks::default();
+    tasks.store(store, listener);
     say(&if args.json {
         json_line(&address, &settings)
     } else {
         text(&address, &settings)
     })?;
-    stop::until_asked(tasks, stop).await
+    tasks.until_asked().await
 }
 
 /// The data directory's own identity, made at the first start.

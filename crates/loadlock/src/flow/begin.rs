@@ -254,7 +254,7 @@ fn grant(app: &App, profile: &Profile, upload: &Upload) -> Result<Grant, Error> 
         }
         Method::Multipart => {
             let plan = upload.part_plan();
-            let expires_at = upload.grant_expires_at;
+            let expires_at = app.bucket.granted_until(upload.grant_expires_at, now)?;
             let first = plan.numbers().take(FIRST_PARTS);
             Ok(Grant::Multipart {
                 part_size_bytes: plan.part_size_bytes(),

@@ -50,6 +50,7 @@ pub async fn sign(
         .ok_or_else(|| Kind::UploadEnded.because(format!("upload `{id}` takes no more parts")))?;
     let grant = flow::profile(app, &upload.profile)?.lifetimes.grant;
     let expires_at = after(now, grant).min(upload.expires_at);
+    let expires_at = app.bucket.granted_until(expires_at, now)?;
     let parts = app
         .bucket
         .sign_parts(&upload, numbers.into_iter(), expires_at, now)?;

@@ -1,0 +1,192 @@
+//! `loadlock.toml`, and the environment over it.
+
+use std::{
+    cell::RefCell,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use toml::de::DeTable;
+
+use super::{
+    Config, Origins,
+    forms::{FILE, LISTEN, NAME, NAMED_SHA256, ORIGIN, SECRET, SHA256, URL},
+    profiles,
+    reader::Reader,
+    section::Section,
+    store,
+};
+pub use super::{
+    faults::{Fault, Faults, Place},
+    reader::{Effective, Environment},
+    value::quoted,
+};
+use crate::{
+    auth::{KeyRing, Secret, Token},
+    upload::Profile,
+};
+
+/// Where the configuration is, unless something else is said.
+pub const USUAL: &str = "loadlock.toml";
+
+/// All that `loadlock serve` is told.
+#[derive(Debug)]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub config: Config,
+    /// Every setting as it holds, and where it stands.
+    pub effective: Vec<Effective>,
+}
+
+/// Reads the file named, or the usual one if there is one, and the variables `LOADLOCK_*` over it.
+pub fn load(named: Option<&Path>, environment: &Environment) -> Result<Settings, Faults> {
+    let path = named.unwrap_or(Path::new(USUAL));
+    let text = match fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let given = environment.contains_key("LOADLOCK_PUBLIC_URL");
+            if named.is_some() || !given {
+                let right = "`loadlock init` writes one; or name another with --config";
+                return Err(unreadable(path, "there is no such file", right));
+            }
+            None
+        }
+        Err(error) => {
+            let right = "a text file that this user may read";
+            return Err(unreadable(path, &format!("cannot be read: {error}"), right));
+        }
+    };
+    parse(path, text.as_deref(), environment)
+}
+
+/// What is wrong with a text that is to become this file.
+pub fn check(path: &Path, text: &str) -> Result<(), Faults> {
+    parse(path, Some(text), &Environment::new()).map(drop)
+}
+
+fn unreadable(path: &Path, says: &str, right: &str) -> Faults {
+    let name = path.display().to_string();
+    Faults::from(Fault {
+        place: Place::File { name, line: None },
+        says: says.to_owned(),
+        right: right.to_owned(),
+    })
+}
+
+/// The same of a text; `path` says how the file is called, and what its relative paths start from.
+fn parse(path: &Path, text: Option<&str>, environment: &Environment) -> Result<Settings, Faults> {
+    let (document, errors) = DeTable::parse_recoverable(text.unwrap_or_default());
+    let reader = Reader {
+        file: text.map(|_| path.display().to_string()),
+        text: text.unwrap_or_default(),
+        environment,
+        notes: RefCell::default(),
+    };
+    for error in &errors {
+        let place = reader.place(error.span().map(|span| span.start));
+        let says = format!("this is no TOML: {}", error.message());
+        reader.fault(
+            place,
+            says,
+            "name = \"value\"; see docs/configuration.md".to_owned(),
+        );
+    }
+    // What else is missing or wrong cannot be told before the file can be read.
+    let settings = if errors.is_empty() {
+        read(Section::root(&reader, document.get_ref()), path)
+    } else {
+        None
+    };
+    reader.note_strays();
+    let (effective, faults) = reader.finish();
+    match (settings, faults) {
+        (Some((listen, config)), None) => Ok(Settings {
+            listen,
+            config,
+            effective,
+        }),
+        (_, Some(faults)) => Err(faults),
+        (None, None) => Err(unreadable(
+            path,
+            "does not say what it should",
+            "see docs/configuration.md",
+        )),
+    }
+}
+
+fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
+    let listen = root.or("listen", "127.0.0.1:8080", &LISTEN);
+    let api_url = root.required("public_url", &URL);
+    let records = root.or("records", "./loadlock.db", &FILE);
+    let origins = root.list("origins", &ORIGIN);
+    let secrets = root.required_list("secrets", &SECRET);
+    let user_secrets = root.list("user_secrets", &SECRET);
+    let upload_url = root.optional("upload_url", &NAME);
+    let tokens = api_keys(&root);
+    let store = store::read(root.section("store"));
+    let profiles = profiles::read(&root);
+    if let (Some(Some(wanted)), Some(profiles)) = (&upload_url, &profiles) {
+        check_named(&root, wanted, profiles);
+    }
+    let records = records.map(|records| beside(&root, path, records));
+    root.close();
+    let config = Config {
+        api_url: api_url?,
+        records: records?,
+        store: store?,
+        profiles: profiles?,
+        origins: Origins::Listed(origins?),
+        tokens: tokens?,
+        secrets: key_ring(secrets?)?,
+        user_secrets: user_secrets?,
+        upload_url: upload_url?,
+    };
+    Some((listen?, config))
+}
+
+fn key_ring(secrets: Vec<Secret>) -> Option<KeyRing> {
+    let mut secrets = secrets.into_iter();
+    Some(KeyRing::new(secrets.next()?, secrets.collect()))
+}
+
+/// What a file says is meant from where it lies; what a variable says, from where the program runs.
+fn beside(root: &Section<'_>, path: &Path, records: PathBuf) -> PathBuf {
+    match root.place_of("records") {
+        Place::File { .. } => path.parent().unwrap_or(Path::new("")).join(records),
+        Place::Variable(_) => records,
+    }
+}
+
+fn check_named(root: &Section<'_>, wanted: &str, profiles: &[Profile]) {
+    if profiles.iter().all(|profile| profile.name != wanted) {
+        let names: Vec<&str> = profiles
+            .iter()
+            .map(|profile| profile.name.as_str())
+            .collect();
+        let says = format!("is \"{wanted}\", and there is no such profile");
+        root.fault("upload_url", &says, &format!("one of {}", names.join(", ")));
+    }
+}
+
+/// From `[[api_keys]]`, or from a variable `shop=SHA-256,blog=SHA-256`.
+fn api_keys(root: &Section<'_>) -> Option<Vec<Token>> {
+    if root.is_overridden("api_keys") {
+        let keys = root.list("api_keys", &NAMED_SHA256)?.into_iter();
+        return Some(
+            keys.map(|(name, hash)| Token::server_hashed(hash, name))
+                .collect(),
+        );
+    }
+    let tokens: Vec<Option<Token>> = root
+        .sections("api_keys")
+        .into_iter()
+        .map(|section| {
+            let name = section.required("name", &NAME);
+            let hash = section.required("sha256", &SHA256);
+            section.close();
+            Some(Token::server_hashed(hash?, name?))
+        })
+        .collect();
+    tokens.into_iter().collect()
+}

@@ -1,0 +1,438 @@
+//! How a setting's value is written, and what would be right where it is not.
+
+use std::{fmt::Display, net::SocketAddr, path::PathBuf, time::Duration};
+
+use reqwest::Url;
+
+use crate::{
+    auth::{Secret, TokenHash},
+    bucket::Style,
+    upload::{ActiveContent, KeyTemplate, Method, Promote, Read, TypePattern},
+};
+
+/// What a setting may be in TOML. In the environment everything is text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Type {
+    Text,
+    Number,
+    Flag,
+}
+
+/// Whether a value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    Open,
+    Hidden,
+}
+
+/// One way of writing a value.
+pub(crate) struct Form<T> {
+    pub(crate) takes: &'static [Type],
+    pub(crate) secrecy: Secrecy,
+    /// What is right, after `name = `.
+    pub(crate) right: &'static str,
+    pub(crate) parse: fn(&str) -> Result<T, Wrong>,
+}
+
+/// Why a value is not taken.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    /// After the name and the value.
+    pub(crate) says: String,
+    /// If something more exact is known than the form's own.
+    pub(crate) right: Option<String>,
+}
+
+impl Wrong {
+    fn new(says: impl Into<String>) -> Self {
+        Self {
+            says: says.into(),
+            right: None,
+        }
+    }
+
+    fn rather(says: impl Into<String>, right: impl Into<String>) -> Self {
+        Self {
+            says: says.into(),
+            right: Some(right.into()),
+        }
+    }
+}
+
+const fn text<T>(right: &'static str, parse: fn(&str) -> Result<T, Wrong>) -> Form<T> {
+    Form {
+        takes: &[Type::Text],
+        secrecy: Secrecy::Open,
+        right,
+        parse,
+    }
+}
+
+const fn hidden<T>(right: &'static str, parse: fn(&str) -> Result<T, Wrong>) -> Form<T> {
+    Form {
+        secrecy: Secrecy::Hidden,
+        ..text(right, parse)
+    }
+}
+
+pub(crate) const LISTEN: Form<SocketAddr> = text("\"127.0.0.1:8080\"", |text| {
+    text.parse()
+        .map_err(|_| Wrong::new("is no IP address with a port"))
+});
+
+pub(crate) const URL: Form<String> = text("\"https://uploads.example.com\"", |text| {
+    let url = url(text)?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+});
+
+pub(crate) const ENDPOINT: Form<String> =
+    text("\"https://s3.eu-central-1.amazonaws.com\"", |text| {
+        (URL.parse)(text)
+    });
+
+pub(crate) const ORIGIN: Form<String> = text("\"https://app.example.com\"", |text| {
+    let url = url(text)?;
+    let origin = url.origin().ascii_serialization();
+    if url.path() != "/" {
+        let says = "has a path; an origin is scheme, host and port";
+        return Err(Wrong::rather(says, format!("\"{origin}\"")));
+    }
+    Ok(origin)
+});
+
+pub(crate) const FILE: Form<PathBuf> = text("\"./loadlock.db\"", |text| Ok(some(text)?.into()));
+
+pub(crate) const SECRET: Form<Secret> = hidden(
+    "\"at least 32 characters that nobody can guess\"; `loadlock init` makes one",
+    |text| match text.chars().count() {
+        32.. => Ok(Secret::new(text)),
+        count => Err(Wrong::new(format!(
+            "has a secret of {count} characters, which may be guessed"
+        ))),
+    },
+);
+
+pub(crate) const REGION: Form<String> = text("\"eu-central-1\"", |text| {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(Wrong::new("is no region's name"))
+    }
+});
+
+pub(crate) const STYLE: Form<Style> = text("\"path\" or \"virtual\"", |text| {
+    one_of(
+        text,
+        &[("path", Style::Path), ("virtual", Style::VirtualHost)],
+    )
+});
+
+pub(crate) const BUCKET: Form<String> = text("\"example-files\"", |text| {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    if (3..=63).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        let says = "is no bucket's name, which is 3 to 63 letters, digits, dots and hyphens";
+        Err(Wrong::new(says))
+    }
+});
+
+pub(crate) const KEY_ID: Form<String> =
+    text(
+        "\"AKIAIOSFODNN7EXAMPLE\"",
+        |text| Ok(some(text)?.to_owned()),
+    );
+
+pub(crate) const KEY_SECRET: Form<String> = hidden("\"…\"", |text| Ok(some(text)?.to_owned()));
+
+pub(crate) const AWS_PROFILE: Form<String> =
+    text("\"loadlock-server\"", |text| Ok(some(text)?.to_owned()));
+
+pub(crate) const NAME: Form<String> = text("\"image\"", name);
+
+pub(crate) const SHA256: Form<TokenHash> = hidden(
+    "64 hexadecimal digits; `loadlock key` prints them",
+    |text| {
+        if text.starts_with("llk_") {
+            let right = "its SHA-256; `loadlock key` prints it";
+            return Err(Wrong::rather(
+                "is the key itself, which belongs into the application",
+                right,
+            ));
+        }
+        hex(text).ok_or_else(|| Wrong::new("is no SHA-256"))
+    },
+);
+
+/// A name and its key's SHA-256, as a variable has them.
+pub(crate) const NAMED_SHA256: Form<(String, TokenHash)> =
+    hidden("shop=64 hexadecimal digits", |text| {
+        let (called, hash) = text
+            .split_once('=')
+            .ok_or_else(|| Wrong::new("has no `=`"))?;
+        Ok((name(called.trim())?, (SHA256.parse)(hash.trim())?))
+    });
+
+pub(crate) const FLAG: Form<bool> = Form {
+    takes: &[Type::Flag],
+    secrecy: Secrecy::Open,
+    right: "true or false, without quotes",
+    parse: |text| one_of(text, &[("true", true), ("false", false)]),
+};
+
+pub(crate) const COUNT: Form<u32> = Form {
+    takes: &[Type::Number],
+    secrecy: Secrecy::Open,
+    right: "a whole number from 1",
+    parse: |text| match text.parse() {
+        Ok(count @ 1..) => Ok(count),
+        _ => Err(Wrong::new("is no such number")),
+    },
+};
+
+pub(crate) const SIZE: Form<u64> = Form {
+    takes: &[Type::Text, Type::Number],
+    secrecy: Secrecy::Open,
+    right: "\"25 MiB\", or a number of bytes",
+    parse: size,
+};
+
+pub(crate) const LIFETIME: Form<Duration> = text("\"15 minutes\"", duration);
+
+pub(crate) const MEDIA: Form<TypePattern> = text("\"image/jpeg\" or \"image/*\"", |text| {
+    text.parse().map_err(|_| Wrong::new("is no media type"))
+});
+
+pub(crate) const EXTENSION: Form<String> = text("\"jpg\"", |text| {
+    let bare = text.trim_start_matches('.').to_lowercase();
+    let sound =
+        !bare.is_empty() && bare.len() <= 16 && bare.bytes().all(|b| b.is_ascii_alphanumeric());
+    match sound {
+        true if bare == text => Ok(bare),
+        true => {
+            let says = "is written without the dot, in lower case";
+            Err(Wrong::rather(says, format!("\"{bare}\"")))
+        }
+        false => Err(Wrong::new("is no file name extension")),
+    }
+});
+
+pub(crate) const METHOD: Form<Method> = text("\"put\", \"post\" or \"multipart\"", |text| {
+    let all = [Method::Put, Method::Post, Method::Multipart];
+    one_of(text, &all.map(|method| (method.as_str(), method)))
+});
+
+pub(crate) const KEY: Form<KeyTemplate> = text("\"{profile}/{owner}/{id}.{ext}\"", |text| {
+    text.parse().map_err(|error| because(&error))
+});
+
+pub(crate) const PROMOTE: Form<Promote> = text("\"on_complete\" or \"on_claim\"", |text| {
+    let all = [
+        ("on_complete", Promote::OnComplete),
+        ("on_claim", Promote::OnClaim),
+    ];
+    one_of(text, &all)
+});
+
+pub(crate) const READ: Form<Read> = text("\"public\" or \"owner\"", |text| {
+    one_of(text, &[("public", Read::Public), ("owner", Read::Owner)])
+});
+
+pub(crate) const ACTIVE: Form<ActiveContent> = text("\"refuse\" or \"attach\"", |text| {
+    let all = [
+        ("refuse", ActiveContent::Refuse),
+        ("attach", ActiveContent::Attach),
+    ];
+    one_of(text, &all)
+});
+
+/// A name of a profile or of an API key: it stands in keys, addresses and logs.
+pub(crate) fn name(text: &str) -> Result<String, Wrong> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        let says = "is no name, which is 1 to 64 letters, digits, hyphens and underscores";
+        Err(Wrong::new(says))
+    }
+}
+
+fn because(error: &impl Display) -> Wrong {
+    Wrong::new(format!("will not do: {error}"))
+}
+
+fn some(text: &str) -> Result<&str, Wrong> {
+    if text.trim().is_empty() {
+        Err(Wrong::new("is empty"))
+    } else {
+        Ok(text)
+    }
+}
+
+fn one_of<T: Copy>(text: &str, all: &[(&str, T)]) -> Result<T, Wrong> {
+    let found = all.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, value)| *value)
+        .ok_or_else(|| Wrong::new("is not known"))
+}
+
+/// An address of http or https without user, query or fragment.
+fn url(text: &str) -> Result<Url, Wrong> {
+    let scheme = ["https://", "http://"]
+        .iter()
+        .find(|scheme| text.starts_with(**scheme));
+    if scheme.is_none() {
+        let host = text.split("://").last().unwrap_or_default();
+        let says = "does not begin with https:// or http://";
+        return Err(Wrong::rather(says, format!("\"https://{host}\"")));
+    }
+    let url: Url = text.parse().map_err(|error| because(&error))?;
+    let bare = url.username().is_empty() && url.password().is_none();
+    if bare && url.query().is_none() && url.fragment().is_none() {
+        Ok(url)
+    } else {
+        Err(Wrong::new(
+            "has a user, query or fragment, which are no part of it",
+        ))
+    }
+}
+
+fn hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (n, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A number and the unit after it, if there is one; and what follows.
+fn measure(text: &str) -> Option<(u64, &str, &str)> {
+    let text = text.trim_start();
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, rest) = text.split_at(digits);
+    let rest = rest.trim_start();
+    let letters = rest
+        .find(|c: char| !c.is_ascii_alphabetic())
+        .unwrap_or(rest.len());
+    let (unit, rest) = rest.split_at(letters);
+    Some((number.parse().ok()?, unit, rest.trim_start()))
+}
+
+/// `25 MiB`, `5 GB`, `1024`.
+fn size(text: &str) -> Result<u64, Wrong> {
+    let parse = || {
+        let (number, unit, rest) = measure(text)?;
+        let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+            "" | "b" | "byte" | "bytes" => 1,
+            "kib" => 1 << 10,
+            "mib" => 1 << 20,
+            "gib" => 1 << 30,
+            "tib" => 1 << 40,
+            "kb" => 1_000,
+            "mb" => 1_000_000,
+            "gb" => 1_000_000_000,
+            "tb" => 1_000_000_000_000,
+            _ => return None,
+        };
+        rest.is_empty().then_some(number.checked_mul(factor)?)
+    };
+    parse().ok_or_else(|| Wrong::new("is no size"))
+}
+
+/// `15 minutes`, `1 hour 30 minutes`, `7d`.
+fn duration(text: &str) -> Result<Duration, Wrong> {
+    let parse = || {
+        let mut rest = text;
+        let mut seconds: u64 = 0;
+        loop {
+            let (number, unit, after) = measure(rest)?;
+            let factor = match unit.to_ascii_lowercase().as_str() {
+                "s" | "sec" | "second" | "seconds" => 1,
+                "m" | "min" | "minute" | "minutes" => 60,
+                "h" | "hour" | "hours" => 3600,
+                "d" | "day" | "days" => 86_400,
+                "w" | "week" | "weeks" => 604_800,
+                _ => return None,
+            };
+            seconds = seconds.checked_add(number.checked_mul(factor)?)?;
+            if after.is_empty() {
+                return (seconds > 0).then(|| Duration::from_secs(seconds));
+            }
+            rest = after;
+        }
+    };
+    parse().ok_or_else(|| Wrong::new("is no length of time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_as_people_write_them() {
+        let check = |text: &str, expected: Option<u64>| {
+            assert_eq!(size(text).ok(), expected, "{text}");
+        };
+        check("25 MiB", Some(25 << 20));
+        check("25mib", Some(25 << 20));
+        check("5 GB", Some(5_000_000_000));
+        check("1024", Some(1024));
+        check("1 byte", Some(1));
+        check("25 MiBs", None);
+        check("25 MiB 1", None);
+        check("-1", None);
+        check("1.5 GiB", None);
+        check("99999999 TiB", None);
+        check("", None);
+    }
+
+    #[test]
+    fn lengths_of_time_are_written_as_people_write_them() {
+        let check = |text: &str, expected: Option<u64>| {
+            let found = duration(text).ok().map(|found| found.as_secs());
+            assert_eq!(found, expected, "{text}");
+        };
+        check("15 minutes", Some(900));
+        check("1 hour 30 minutes", Some(5400));
+        check("7d", Some(604_800));
+        check("90s", Some(90));
+        check("15", None);
+        check("0 s", None);
+        check("fortnight", None);
+        check("", None);
+    }
+
+    #[test]
+    fn addresses_and_origins_are_held_to_their_shape() {
+        let check = |form: &Form<String>, text: &str, expected: Result<&str, Option<&str>>| {
+            let found = (form.parse)(text);
+            let found = found.as_deref().map_err(|wrong| wrong.right.as_deref());
+            assert_eq!(found, expected, "{text}");
+        };
+        check(&URL, "https://a.example/", Ok("https://a.example"));
+        check(&URL, "https://a.example/up/", Ok("https://a.example/up"));
+        check(&URL, "a.example", Err(Some("\"https://a.example\"")));
+        check(&URL, "ftp://a.example", Err(Some("\"https://a.example\"")));
+        check(&URL, "https://me@a.example", Err(None));
+        check(&URL, "https://a.example?x", Err(None));
+        check(&URL, "https://", Err(None));
+        check(&ORIGIN, "https://A.example:443", Ok("https://a.example"));
+        check(
+            &ORIGIN,
+            "http://localhost:3000",
+            Ok("http://localhost:3000"),
+        );
+        check(
+            &ORIGIN,
+            "https://a.example/x",
+            Err(Some("\"https://a.example\"")),
+        );
+        check(&ORIGIN, "*", Err(Some("\"https://*\"")));
+    }
+}

@@ -1,0 +1,151 @@
+//! The sections `[profiles.NAME]`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    forms::{
+        ACTIVE, COUNT, EXTENSION, FLAG, KEY, LIFETIME, MEDIA, METHOD, PROMOTE, READ, SIZE, name,
+    },
+    section::Section,
+};
+use crate::upload::{Lifetimes, MetadataRule, Method, Profile, profile::in_words};
+
+/// S3 takes no larger object in one piece, and none larger at all.
+const MAX_SINGLE_BYTES: u64 = 5 << 30;
+const MAX_BYTES: u64 = 5 << 40;
+/// The longest life of a signature (S3 API reference, "Authenticating Requests: Using Query Parameters").
+const MAX_SIGNED: Duration = Duration::from_hours(7 * 24);
+/// After this the staging bucket's own rule may clear away what was sent.
+const MAX_STAGED: Duration = Duration::from_hours(24);
+
+/// All profiles, in the order of the file.
+pub(super) fn read(root: &Section<'_>) -> Option<Vec<Profile>> {
+    let section = root.section("profiles");
+    let names = section.names(&["types", "max_size"]);
+    if names.is_empty() {
+        root.fault(
+            "profiles",
+            "are missing: nothing could be uploaded",
+            "a section [profiles.image] with its `types` and `max_size`",
+        );
+    }
+    let profiles: Vec<Option<Profile>> = names
+        .iter()
+        .map(|name| profile(name, section.section(name)))
+        .collect();
+    section.close();
+    profiles.into_iter().collect()
+}
+
+fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
+    let sound = name(called);
+    if let Err(wrong) = &sound {
+        section.fault("", &wrong.says, "[profiles.image]");
+    }
+    let types = section.required_list("types", &MEDIA);
+    let extensions = section.list("extensions", &EXTENSION);
+    let min_size_bytes = section.or("min_size", "1 byte", &SIZE);
+    let max_size_bytes = section.required("max_size", &SIZE);
+    let max_files = section.or("max_files", "20", &COUNT);
+    let methods = section.list_or("methods", &["put", "post", "multipart"], &METHOD);
+    let key = section.or("key", "{profile}/{owner}/{id}.{ext}", &KEY);
+    let promote = section.or("promote", "on_complete", &PROMOTE);
+    let read = section.or("read", "owner", &READ);
+    let active_content = section.or("active_content", "refuse", &ACTIVE);
+    let lifetimes = lifetimes(section.section("lifetimes"));
+    let metadata = metadata(section.section("metadata"));
+    check_sizes(
+        &section,
+        (min_size_bytes, max_size_bytes),
+        methods.as_deref(),
+    );
+    section.close();
+    Some(Profile {
+        name: sound.ok()?,
+        types: types?,
+        extensions: extensions?,
+        min_size_bytes: min_size_bytes?,
+        max_size_bytes: max_size_bytes?,
+        max_files: max_files?,
+        methods: methods?,
+        key: key?,
+        metadata: metadata?,
+        lifetimes: lifetimes?,
+        promote: promote?,
+        read: read?,
+        active_content: active_content?,
+    })
+}
+
+fn check_sizes(
+    section: &Section<'_>,
+    (min, max): (Option<u64>, Option<u64>),
+    methods: Option<&[Method]>,
+) {
+    let Some(max) = max else { return };
+    if let Some(min) = min.filter(|min| *min > max) {
+        let (min, max) = (in_words(min), in_words(max));
+        let says = format!("is {max}, and `min_size` {min}: no file would fit");
+        section.fault("max_size", &says, &format!("\"{min}\" or more"));
+    }
+    let parts = methods.is_none_or(|methods| methods.contains(&Method::Multipart));
+    let most = if parts { MAX_BYTES } else { MAX_SINGLE_BYTES };
+    if max > most {
+        let says = format!("is {}, more than S3 can hold", in_words(max));
+        let right = if parts {
+            "\"5 TiB\" at most"
+        } else {
+            "\"5 GiB\" at most, or \"multipart\" among the `methods`"
+        };
+        section.fault("max_size", &says, right);
+    }
+    if methods.is_some_and(<[Method]>::is_empty) {
+        section.fault("methods", "is empty", METHOD.right);
+    }
+}
+
+fn lifetimes(section: Section<'_>) -> Option<Lifetimes> {
+    let grant = section.or("grant", "15 minutes", &LIFETIME);
+    let upload = section.or("upload", "12 hours", &LIFETIME);
+    let ready = section.or("ready", "6 hours", &LIFETIME);
+    let display = section.or("display", "1 hour", &LIFETIME);
+    for (name, lifetime) in [("grant", grant), ("display", display)] {
+        if lifetime.is_some_and(|lifetime| lifetime > MAX_SIGNED) {
+            let says = "is longer than any signature lives";
+            section.fault(name, says, "\"7 days\" at most");
+        }
+    }
+    if let (Some(upload), Some(ready)) = (upload, ready)
+        && upload + ready > MAX_STAGED
+    {
+        let says = "and `ready` are together more than a day, when the staging bucket clears away what was sent";
+        section.fault("upload", says, "\"12 hours\", and ready = \"6 hours\"");
+    }
+    section.close();
+    Some(Lifetimes {
+        grant: grant?,
+        upload: upload?,
+        ready: ready?,
+        display: display?,
+    })
+}
+
+fn metadata(section: Section<'_>) -> Option<BTreeMap<String, MetadataRule>> {
+    let names = section.names(&["required", "max_length"]);
+    let rules: Vec<Option<(String, MetadataRule)>> = names
+        .into_iter()
+        .map(|name| {
+            let entry = section.section(&name);
+            let required = entry.or("required", "false", &FLAG);
+            let max_length = entry.or("max_length", "2048", &COUNT);
+            entry.close();
+            let rule = MetadataRule {
+                required: required?,
+                max_length_bytes: usize::try_from(max_length?).ok()?,
+            };
+            Some((name, rule))
+        })
+        .collect();
+    section.close();
+    rules.into_iter().collect()
+}
