@@ -34,25 +34,28 @@ macro_rules! kinds {
 }
 
 kinds! {
-    InvalidRequest    "invalid_request"    400 Never "the request is not understood"
-    Unauthenticated   "unauthenticated"    401 Never "sign in: the token is missing, unknown or no longer valid"
-    Forbidden         "forbidden"          403 Never "this token may not do that"
-    NotFound          "not_found"          404 Never "there is no such thing, or it is not yours"
-    MethodNotAllowed  "method_not_allowed" 405 Never "this address does not answer to that method"
-    NotReceived       "not_received"       409 Later "the file has not arrived in full yet"
-    NotReady          "not_ready"          409 Later "not every upload is ready to be claimed"
-    AlreadyClaimed    "already_claimed"    409 Never "an earlier claim has taken this upload"
-    AlreadyStored     "already_stored"     409 Never "the upload is already stored"
-    UploadEnded       "upload_ended"       409 Never "the upload has ended: begin a new one"
-    FileTooLarge      "file_too_large"     413 Never "the file is larger than this profile takes"
-    BodyTooLarge      "body_too_large"     413 Never "the request is too large: files go to the store, not through the API"
-    FileTooSmall      "file_too_small"     422 Never "the file is smaller than this profile takes"
-    TypeNotAllowed    "type_not_allowed"   422 Never "this profile does not take files of this type"
-    MethodNotOffered  "method_not_offered" 422 Never "this profile does not offer that upload method"
-    MetadataRefused   "metadata_refused"   422 Never "the metadata does not follow the profile's rules"
-    Rejected          "rejected"           422 Never "the file was inspected and refused"
-    Internal          "internal"           500 Later "something went wrong on our side"
-    Unavailable       "unavailable"        503 Later "the service or its store cannot be reached right now"
+    InvalidRequest      "invalid_request"      400 Never "the request is not understood"
+    Unauthenticated     "unauthenticated"      401 Never "sign in: the token is missing, unknown or no longer valid"
+    Forbidden           "forbidden"            403 Never "this token may not do that"
+    NotFound            "not_found"            404 Never "there is no such thing, or it is not yours"
+    MethodNotAllowed    "method_not_allowed"   405 Never "this address does not answer to that method"
+    NotReceived         "not_received"         409 Later "the file has not arrived in full yet"
+    NotReady            "not_ready"            409 Later "not every upload is ready to be claimed"
+    AlreadyClaimed      "already_claimed"      409 Never "an earlier claim has taken this upload"
+    AlreadyStored       "already_stored"       409 Never "the upload is already stored"
+    AlreadyReceived     "already_received"     409 Never "the file has arrived already: look how its upload stands"
+    UploadEnded         "upload_ended"         409 Never "the upload has ended: begin a new one"
+    FileTooLarge        "file_too_large"       413 Never "the file is larger than this profile takes"
+    BodyTooLarge        "body_too_large"       413 Never "the request is too large: files go to the store, not through the API"
+    FileTooSmall        "file_too_small"       422 Never "the file is smaller than this profile takes"
+    TypeNotAllowed      "type_not_allowed"     422 Never "this profile does not take files of this type"
+    MethodNotOffered    "method_not_offered"   422 Never "this profile does not offer that upload method"
+    MetadataRefused     "metadata_refused"     422 Never "the metadata does not follow the profile's rules"
+    TooManyFiles        "too_many_files"       422 Never "these are more files than the profile takes at once"
+    IdempotencyMismatch "idempotency_mismatch" 422 Never "this idempotency key came with another request before"
+    Rejected            "rejected"             422 Never "the file was inspected and refused"
+    Internal            "internal"             500 Later "something went wrong on our side"
+    Unavailable         "unavailable"          503 Later "the service or its store cannot be reached right now"
 }
 
 #[derive(Clone, Copy)]
@@ -73,6 +76,12 @@ impl Kind {
     /// The word a program tells errors apart by.
     pub fn code(self) -> &'static str {
         self.row().code
+    }
+
+    /// The kind of this code; one that is unknown is ours to answer for.
+    pub fn of(code: &str) -> Self {
+        let found = Self::ALL.iter().find(|kind| kind.code() == code);
+        found.copied().unwrap_or(Self::Internal)
     }
 
     /// The HTTP status.

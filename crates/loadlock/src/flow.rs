@@ -19,7 +19,7 @@ mod work;
 
 pub(crate) use self::work::{LEASE, work};
 pub use self::{
-    begin::{Begin, Begun, begin},
+    begin::{Begin, BeginMany, Begun, Idempotency, Named, begin, begin_many},
     claim::{Claim, claim},
     complete::{Progress, complete, look},
     end::abort,

@@ -2,6 +2,7 @@
 
 mod begins;
 mod changes;
+mod replies;
 mod row;
 mod watch;
 
@@ -15,7 +16,9 @@ use sqlx::{
 
 use self::{begins::Begins, watch::Watchers};
 pub use self::{
+    begins::NewBegin,
     changes::{Change, FileChange, NewClaim, Outcome},
+    replies::{Answer, Reply},
     watch::Watch,
 };
 use crate::{
@@ -71,9 +74,10 @@ impl Records {
         })
     }
 
-    /// Records a new upload; durable when this returns, together with the others that began just now.
-    pub async fn begin(&self, upload: Upload) -> Result<Upload, Error> {
-        self.begins.record(upload).await
+    /// Records new uploads, or nothing where a reply is kept under their key. Durable when this returns, together with the
+    /// others that began just now. The uploads come back.
+    pub async fn begin(&self, begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Error> {
+        self.begins.record(begin).await
     }
 
     /// An upload, if there is one of this id.

@@ -1,21 +1,31 @@
-//! Begin: apply the profile, record, sign.
+//! Begin: apply the profile, record, sign. One file or many; once, however often it is asked for under one key.
 
+mod admit;
+mod repeat;
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+
+pub(super) use self::admit::origin;
+use self::admit::{admit, admit_unmeasured, owner};
+pub use self::repeat::Idempotency;
 use crate::{
     app::App,
     auth::{self, Caller, Secret},
     bucket::grant::{FormTerms, Grant},
-    clock::after,
     error::{Error, Kind},
     flow,
-    upload::{
-        Checksum, ChecksumAlgorithm, MediaType, Metadata, Method, Owner, Profile, Promote, State,
-        Upload, name,
-    },
+    records::{NewBegin, Outcome},
+    upload::{Checksum, Metadata, Method, ObjectKey, Upload},
 };
 
 /// How many parts a grant signs at once; more are signed on demand.
 const FIRST_PARTS: usize = 32;
-const MAX_RETURN_BYTES: usize = 1024;
+const MAX_REF_CHARS: usize = 64;
+/// How many multipart uploads one begin creates at a time.
+const AT_ONCE: usize = 4;
 
 /// What a client asks to send.
 #[derive(Debug, Clone)]
@@ -36,6 +46,24 @@ pub struct Begin {
     pub owner: Option<String>,
 }
 
+/// What a client asks to send together.
+#[derive(Debug)]
+pub struct BeginMany {
+    /// A profile's name.
+    pub profile: String,
+    /// Named by an application's server only.
+    pub owner: Option<String>,
+    pub files: Vec<Named<Begin>>,
+}
+
+/// One of several, under the caller's own name for it: a file asked for, or what became of it. A refused one keeps none of
+/// the others.
+#[derive(Debug)]
+pub struct Named<T> {
+    pub reference: String,
+    pub file: Result<T, Error>,
+}
+
 /// An upload that may now be sent.
 #[derive(Debug, Clone)]
 pub struct Begun {
@@ -44,11 +72,16 @@ pub struct Begun {
     pub grant: Grant,
 }
 
-/// Begins one upload: checks it against its profile, records it, and signs a grant.
-pub async fn begin(app: &App, caller: &Caller, begin: Begin) -> Result<Begun, Error> {
-    let profile = flow::profile(app, &begin.profile)?;
-    let method = declared(profile, &begin)?;
-    issue(app, caller, begin, method).await
+/// Begins one upload: checks it against its profile, records it, and signs a grant. Asked for again under the same key it is
+/// the same upload.
+pub async fn begin(
+    app: &App,
+    caller: &Caller,
+    begin: Begin,
+    idempotency: Option<&Idempotency>,
+) -> Result<Begun, Error> {
+    let admit = || vec![admit(app, caller, begin)];
+    only(begin_all(app, caller, idempotency, admit).await?)
 }
 
 /// Begins an upload of a type but of no declared size, for clients that know of no such thing: a PUT whose size is the
@@ -57,28 +90,158 @@ pub(super) async fn begin_unmeasured(
     app: &App,
     caller: &Caller,
     begin: Begin,
+    idempotency: Option<&Idempotency>,
 ) -> Result<Begun, Error> {
-    let profile = flow::profile(app, &begin.profile)?;
-    let filename = name::clean(begin.filename.as_deref().unwrap_or_default());
-    let content_type = media_type(begin.content_type.as_deref().unwrap_or_default())?;
-    profile.check_type(&filename, &content_type)?;
-    let method = profile.choose_method(Some(Method::Put), profile.min_size_bytes)?;
-    issue(app, caller, begin, method).await
+    let admit = || vec![admit_unmeasured(app, caller, begin)];
+    only(begin_all(app, caller, idempotency, admit).await?)
 }
 
-async fn issue(app: &App, caller: &Caller, begin: Begin, method: Method) -> Result<Begun, Error> {
-    let owner = owner(caller, begin.owner.as_deref())?;
-    let profile = flow::profile(app, &begin.profile)?;
-    let (mut upload, token) = admit(app, profile, owner, (begin, method))?;
-    if let (Method::Multipart, Some(content_type)) = (upload.method, &upload.content_type) {
-        let key = upload.staged_key();
-        let created = app
-            .bucket
-            .create_multipart(&key, content_type, upload.checksum.as_ref());
-        upload.multipart_id = Some(created.await?);
+fn only(mut begun: Each<Begun>) -> Result<Begun, Error> {
+    begun.pop().unwrap_or_else(|| Err(Kind::Internal.into()))
+}
+
+/// Begins several uploads, each of which is begun or refused by itself. They are recorded together.
+pub async fn begin_many(
+    app: &App,
+    caller: &Caller,
+    many: BeginMany,
+    idempotency: Option<&Idempotency>,
+) -> Result<Vec<Named<Begun>>, Error> {
+    owner(caller, many.owner.as_deref())?;
+    flow::profile(app, &many.profile)?.check_count(many.files.len())?;
+    check_references(&many.files)?;
+    let (references, files): (Vec<_>, Vec<_>) = many
+        .files
+        .into_iter()
+        .map(|named| (named.reference, named.file))
+        .unzip();
+    let admit = || {
+        let admitted = files.into_iter().map(|file| admit(app, caller, file?));
+        admitted.collect()
+    };
+    let begun = begin_all(app, caller, idempotency, admit).await?;
+    let named = references.into_iter().zip(begun);
+    Ok(named
+        .map(|(reference, file)| Named { reference, file })
+        .collect())
+}
+
+fn check_references(files: &[Named<Begin>]) -> Result<(), Error> {
+    if files.is_empty() {
+        return Err(Kind::InvalidRequest.because("`files` names no file"));
     }
-    let upload = record(app, upload).await?;
-    let grant = grant(app, profile, &upload)?;
+    let mut seen = BTreeSet::new();
+    for Named { reference, .. } in files {
+        if !(1..=MAX_REF_CHARS).contains(&reference.chars().count()) {
+            return Err(Kind::InvalidRequest.because(format!(
+                "`files`: a `ref` is 1 to {MAX_REF_CHARS} characters long"
+            )));
+        }
+        if !seen.insert(reference) {
+            return Err(Kind::InvalidRequest
+                .because(format!("`files`: the `ref` `{reference}` is there twice")));
+        }
+    }
+    Ok(())
+}
+
+type Each<T> = Vec<Result<T, Error>>;
+
+async fn begin_all(
+    app: &App,
+    caller: &Caller,
+    idempotency: Option<&Idempotency>,
+    admit: impl FnOnce() -> Each<Upload>,
+) -> Result<Each<Begun>, Error> {
+    if let Some(idempotency) = idempotency
+        && let Some(same) = repeat::answer(app, caller, idempotency).await?
+    {
+        return Ok(same);
+    }
+    let admitted = admit();
+    let now = app.clock.now();
+    let reply = idempotency.map(|idempotency| idempotency.reply(caller, &admitted, now));
+    let mut uploads = Vec::with_capacity(admitted.len());
+    let places: Each<()> = admitted
+        .into_iter()
+        .map(|file| file.map(|upload| uploads.push(upload)))
+        .collect();
+    // Where all are refused nothing was begun, and nothing is kept.
+    if !uploads.is_empty() {
+        create_multiparts(app, &mut uploads).await?;
+        let begin = NewBegin { uploads, reply };
+        match record(app, begin).await? {
+            (Outcome::Done, recorded) => uploads = recorded,
+            (Outcome::Lost, _) => return repeat::lost(app, caller, idempotency).await,
+        }
+    }
+    let mut begun = uploads.into_iter().map(|upload| begun(app, upload, now));
+    let each = places.into_iter().map(|place| {
+        place.and_then(|()| begun.next().unwrap_or_else(|| Err(Kind::Internal.into())))
+    });
+    Ok(each.collect())
+}
+
+/// Creates at the store what is sent in parts; all of it, or the begin has failed.
+async fn create_multiparts(app: &App, uploads: &mut [Upload]) -> Result<(), Error> {
+    let mut creations = Vec::new();
+    for upload in uploads.iter_mut() {
+        if upload.method == Method::Multipart {
+            creations.push(create_multipart(app, upload));
+        }
+    }
+    let created = stream::iter(creations).buffer_unordered(AT_ONCE);
+    let created: Each<()> = created.collect().await;
+    match created.into_iter().find_map(Result::err) {
+        None => Ok(()),
+        Some(error) => {
+            abandon(app, in_store(uploads)).await;
+            Err(error)
+        }
+    }
+}
+
+async fn create_multipart(app: &App, upload: &mut Upload) -> Result<(), Error> {
+    let Some(content_type) = &upload.content_type else {
+        return Err(Kind::Internal.into());
+    };
+    let key = upload.staged_key();
+    let created = app
+        .bucket
+        .create_multipart(&key, content_type, upload.checksum.as_ref());
+    upload.multipart_id = Some(created.await?);
+    Ok(())
+}
+
+/// Records the uploads. What was created in the store for those that are not recorded is nobody's: it goes again.
+async fn record(app: &App, begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Error> {
+    let created = in_store(&begin.uploads);
+    let recorded = app.records.begin(begin).await;
+    if !matches!(recorded, Ok((Outcome::Done, _))) {
+        abandon(app, created).await;
+    }
+    recorded
+}
+
+/// The keys and ids of what was created in the store.
+fn in_store(uploads: &[Upload]) -> Vec<(ObjectKey, String)> {
+    uploads
+        .iter()
+        .filter_map(|upload| Some((upload.staged_key(), upload.multipart_id.clone()?)))
+        .collect()
+}
+
+async fn abandon(app: &App, created: Vec<(ObjectKey, String)>) {
+    for (key, multipart_id) in created {
+        if let Err(error) = app.bucket.abort_multipart(&key, &multipart_id).await {
+            tracing::warn!(%key, %error, "an unrecorded upload stays until the bucket's own rule");
+        }
+    }
+}
+
+fn begun(app: &App, upload: Upload, now: Timestamp) -> Result<Begun, Error> {
+    let grant = grant(app, &upload, now)?;
+    let token = auth::upload_token(upload.id, &app.config.secrets);
     tracing::debug!(id = %upload.id, profile = upload.profile, method = upload.method.as_str(), "begin");
     Ok(Begun {
         upload,
@@ -87,159 +250,8 @@ async fn issue(app: &App, caller: &Caller, begin: Begin, method: Method) -> Resu
     })
 }
 
-/// Records the upload. What was created in the store for one that is not recorded is nobody's: it goes again.
-async fn record(app: &App, upload: Upload) -> Result<Upload, Error> {
-    let created = upload.multipart_id.clone();
-    let key = upload.staged_key();
-    let recorded = app.records.begin(upload).await;
-    if let (Err(_), Some(multipart_id)) = (&recorded, created)
-        && let Err(error) = app.bucket.abort_multipart(&key, &multipart_id).await
-    {
-        tracing::warn!(%key, %error, "an unrecorded upload stays until the bucket's own rule");
-    }
-    recorded
-}
-
-/// For whom: the user asking, or whom an application's server names.
-fn owner(caller: &Caller, named: Option<&str>) -> Result<Owner, Error> {
-    match (caller, named) {
-        (Caller::User { owner }, None) => Ok(owner.clone()),
-        (Caller::Server { .. }, Some(named)) => named
-            .parse()
-            .map_err(|error| Kind::InvalidRequest.because(format!("`owner`: {error}"))),
-        (Caller::Server { .. }, None) => {
-            Err(Kind::InvalidRequest.because("`owner` is required with an API key"))
-        }
-        (Caller::User { .. }, Some(_)) => {
-            Err(Kind::Forbidden.because("only an API key may name an `owner`"))
-        }
-        (Caller::Upload { .. }, _) => {
-            Err(Kind::Forbidden.because("an upload token is for its one upload only"))
-        }
-    }
-}
-
-/// The method for what was declared, if the profile takes it.
-fn declared(profile: &Profile, begin: &Begin) -> Result<Method, Error> {
-    match (&begin.filename, &begin.content_type, begin.size_bytes) {
-        (Some(filename), Some(content_type), Some(size_bytes)) => {
-            let content_type = media_type(content_type)?;
-            profile.check(&name::clean(filename), &content_type, size_bytes)?;
-            profile.choose_method(begin.method, size_bytes)
-        }
-        _ => undeclared(profile, begin),
-    }
-}
-
-fn media_type(text: &str) -> Result<MediaType, Error> {
-    text.parse()
-        .map_err(|error| Kind::InvalidRequest.because(format!("`content_type`: {error}")))
-}
-
-/// The upload, if the rest of the profile's rules take it.
-fn admit(
-    app: &App,
-    profile: &Profile,
-    owner: Owner,
-    (begin, method): (Begin, Method),
-) -> Result<(Upload, Secret), Error> {
-    let filename = begin.filename.as_deref().map(name::clean);
-    let content_type = begin.content_type.as_deref().map(media_type).transpose()?;
-    profile.check_metadata(&begin.metadata)?;
-    if profile.promote == Promote::OnComplete {
-        profile.check_required(&begin.metadata)?;
-    }
-    check_checksum(method, begin.checksum.as_ref())?;
-    check_return(app, method, begin.return_to.as_deref())?;
-    let now = app.clock.now();
-    let id = app.ids.upload_id(now)?;
-    let expires_at = after(now, profile.lifetimes.upload);
-    let upload = Upload {
-        id,
-        profile: begin.profile,
-        owner,
-        filename: filename.unwrap_or_default(),
-        content_type,
-        size_bytes: begin.size_bytes,
-        checksum: begin.checksum,
-        metadata: begin.metadata,
-        method,
-        multipart_id: None,
-        return_to: begin.return_to,
-        grant_expires_at: after(now, profile.lifetimes.grant).min(expires_at),
-        expires_at,
-        claim: None,
-        state: State::Issued,
-        attempt: 0,
-    };
-    let token = auth::upload_token(id, &app.config.secrets);
-    Ok((upload, token))
-}
-
-/// The method for a file that is not chosen yet, of which nothing can be said: a form.
-fn undeclared(profile: &Profile, begin: &Begin) -> Result<Method, Error> {
-    let missing = [
-        ("filename", begin.filename.is_none()),
-        ("content_type", begin.content_type.is_none()),
-        ("size", begin.size_bytes.is_none()),
-    ];
-    let names = missing.iter().filter(|(_, missing)| *missing);
-    let names: Vec<&str> = names.map(|(name, _)| *name).collect();
-    let is_form = begin.method == Some(Method::Post);
-    if !is_form || names.len() < missing.len() {
-        return Err(Kind::InvalidRequest.because(format!(
-            "missing `{}`: only a `post` may leave out `filename`, `content_type` and `size`, and then all three",
-            names.join("`, `")
-        )));
-    }
-    profile.choose_method(begin.method, profile.min_size_bytes)
-}
-
-/// A form may return a person to the application, and to nowhere else.
-fn check_return(app: &App, method: Method, return_to: Option<&str>) -> Result<(), Error> {
-    let Some(address) = return_to else {
-        return Ok(());
-    };
-    let refused = |why: &str| Err(Kind::InvalidRequest.because(format!("`return_to`: {why}")));
-    if method != Method::Post {
-        return refused("only a `post` returns a person");
-    }
-    match origin(address) {
-        Some(origin) if app.config.origins.allow(origin) => Ok(()),
-        Some(origin) => refused(&format!(
-            "`{origin}` is not among the application's origins"
-        )),
-        None => refused("an absolute http or https address without a fragment is wanted"),
-    }
-}
-
-/// The origin an address begins with, if it is one that can be returned to.
-pub(super) fn origin(address: &str) -> Option<&str> {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\#\"<>".contains(&byte);
-    let rest = address
-        .strip_prefix("https://")
-        .or_else(|| address.strip_prefix("http://"))?;
-    let host = rest.split(['/', '?']).next()?;
-    let sound = address.len() <= MAX_RETURN_BYTES && address.bytes().all(plain);
-    (sound && !host.is_empty()).then(|| &address[..address.len() - rest.len() + host.len()])
-}
-
-/// Of a multipart upload S3 knows no SHA-256 and no MD5 over the whole content, and in a form it takes no MD5.
-fn check_checksum(method: Method, checksum: Option<&Checksum>) -> Result<(), Error> {
-    let algorithm = checksum.map(Checksum::algorithm);
-    match (method, algorithm) {
-        (Method::Multipart, Some(algorithm)) if algorithm != ChecksumAlgorithm::Crc64nvme => {
-            Err(Kind::InvalidRequest
-                .because("`checksum`: a file sent in parts takes crc64nvme only"))
-        }
-        (Method::Post, Some(ChecksumAlgorithm::Md5)) => Err(Kind::InvalidRequest
-            .because("`checksum`: a file sent as a form takes sha256 or crc32c")),
-        _ => Ok(()),
-    }
-}
-
-fn grant(app: &App, profile: &Profile, upload: &Upload) -> Result<Grant, Error> {
-    let now = upload.created_at();
+fn grant(app: &App, upload: &Upload, now: Timestamp) -> Result<Grant, Error> {
+    let profile = flow::profile(app, &upload.profile)?;
     match upload.method {
         Method::Put => app.bucket.grant_put(upload, now),
         Method::Post => {
@@ -262,30 +274,5 @@ fn grant(app: &App, profile: &Profile, upload: &Upload) -> Result<Grant, Error> 
                 expires_at,
             })
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::origin;
-
-    #[test]
-    fn an_address_to_return_to_is_told_by_its_origin() {
-        fn check(address: &str, expected: Option<&str>) {
-            assert_eq!(origin(address), expected, "{address}");
-        }
-        check("https://a.example/form?x=1", Some("https://a.example"));
-        check("https://a.example?x=1", Some("https://a.example"));
-        check("http://127.0.0.1:3000/", Some("http://127.0.0.1:3000"));
-        check(
-            "https://a.example@evil.example/",
-            Some("https://a.example@evil.example"),
-        );
-        check("https://a.example\\@evil.example/", None);
-        check("https://a.example/#top", None);
-        check("https:///form", None);
-        check("/form", None);
-        check("javascript:alert(1)", None);
-        check("https://a.example/\r\nset-cookie: x", None);
     }
 }

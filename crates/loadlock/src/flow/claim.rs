@@ -125,16 +125,13 @@ async fn drive(app: &App, upload: Upload, deadline: Instant) -> Result<Upload, E
 
 /// Each profile says how many of its files one form may bring.
 fn check_counts(app: &App, uploads: &[Upload]) -> Result<(), Error> {
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for upload in uploads {
         *counts.entry(&upload.profile).or_default() += 1;
     }
     for (name, count) in counts {
-        let most = app.config.profile(name).map(|profile| profile.max_files);
-        if let Some(most) = most.filter(|most| count > *most) {
-            return Err(Kind::InvalidRequest.because(format!(
-                "`ids`: profile `{name}` takes at most {most} files with one form, not {count}"
-            )));
+        if let Some(profile) = app.config.profile(name) {
+            profile.check_count(count)?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     auth::Caller,
     error::{Error, Kind},
-    flow::{Begin, Begun, begin::begin_unmeasured},
+    flow::{Begin, Begun, Idempotency, begin::begin_unmeasured},
     upload::{Metadata, Method},
 };
 
@@ -20,7 +20,12 @@ pub struct UploadUrl {
 }
 
 /// Begins an upload under the profile that the configuration names for this.
-pub async fn upload_url(app: &App, caller: &Caller, wanted: UploadUrl) -> Result<Begun, Error> {
+pub async fn upload_url(
+    app: &App,
+    caller: &Caller,
+    wanted: UploadUrl,
+    idempotency: Option<&Idempotency>,
+) -> Result<Begun, Error> {
     let profile = app.config.upload_url.clone();
     let profile =
         profile.ok_or_else(|| Kind::NotFound.because("`upload_url` is not offered here"))?;
@@ -35,5 +40,5 @@ pub async fn upload_url(app: &App, caller: &Caller, wanted: UploadUrl) -> Result
         return_to: None,
         owner: wanted.owner,
     };
-    begin_unmeasured(app, caller, begin).await
+    begin_unmeasured(app, caller, begin, idempotency).await
 }

@@ -17,9 +17,11 @@ use crate::{
     app::App,
     auth::{self, Caller},
     error::{Error, Kind},
+    flow::Idempotency,
     upload::UploadId,
 };
 
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// No request carries a file's bytes.
 const MAX_BODY: usize = 256 << 10;
 /// How long a body that is too large is read on, so that its sender gets to see the answer.
@@ -115,6 +117,30 @@ pub(super) struct Body<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Error;
 
+    async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
+        let sent = Creating::from_request(request, app).await?;
+        sent.json().map(Self)
+    }
+}
+
+/// A request that creates something: its JSON, yet to be read, and by what its repetition is told.
+pub(super) struct Creating {
+    json: Vec<u8>,
+    pub(super) idempotency: Option<Idempotency>,
+}
+
+impl Creating {
+    /// What was sent.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.json).map_err(|error| {
+            Kind::InvalidRequest.because(format!("the body is not as it should be: {error}"))
+        })
+    }
+}
+
+impl FromRequest<App> for Creating {
+    type Rejection = Error;
+
     async fn from_request(request: Request, _: &App) -> Result<Self, Error> {
         let (parts, body) = request.into_parts();
         // A client that waits to be asked for its body is told before it sends any.
@@ -125,11 +151,12 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             return Err(Kind::InvalidRequest
                 .because("the body must be JSON: send `content-type: application/json`"));
         }
-        let bytes = read(body.into_data_stream()).await?;
-        let read = serde_json::from_slice(&bytes).map(Self);
-        read.map_err(|error| {
-            Kind::InvalidRequest.because(format!("the body is not as it should be: {error}"))
-        })
+        let json = read(body.into_data_stream()).await?;
+        let key = parts.headers.get(IDEMPOTENCY_KEY);
+        // A value that is no text is no key either.
+        let key = key.map(|value| value.to_str().unwrap_or_default());
+        let idempotency = key.map(|key| Idempotency::new(key, &json)).transpose()?;
+        Ok(Self { json, idempotency })
     }
 }
 

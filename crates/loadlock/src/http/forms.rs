@@ -7,7 +7,7 @@ use axum::{
 };
 
 use super::{
-    extract::{Asking, Body, Id},
+    extract::{Asking, Creating, Id},
     message::{UploadUrl, UploadUrlRequest},
     render, uploads,
 };
@@ -44,19 +44,22 @@ pub(super) const UPLOAD_URL: &[Kind] = uploads::BEGIN;
 /// stable address from then on. No size is declared, so none is signed: the profile's limits hold at promotion.
 #[utoipa::path(
     post, path = "/upload_url", tag = "uploads", operation_id = "upload_url",
+    params(("idempotency-key" = Option<String>, Header, description = uploads::IDEMPOTENCY)),
+    request_body = UploadUrlRequest,
     responses((status = 201, description = "Where to PUT, and where to get.", body = UploadUrl))
 )]
 pub(super) async fn sign_upload_url(
     State(app): State<App>,
     Asking(caller): Asking,
-    Body(request): Body<UploadUrlRequest>,
+    sent: Creating,
 ) -> Result<(StatusCode, Json<UploadUrl>), Error> {
+    let request: UploadUrlRequest = sent.json()?;
     let wanted = flow::UploadUrl {
         path: path(&request)?,
         content_type: request.content_type,
         owner: request.owner,
     };
-    let begun = flow::upload_url(&app, &caller, wanted).await?;
+    let begun = flow::upload_url(&app, &caller, wanted, sent.idempotency.as_ref()).await?;
     Ok((StatusCode::CREATED, Json(render::upload_url(&app, begun)?)))
 }
 

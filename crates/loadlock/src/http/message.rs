@@ -7,10 +7,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::{
+    begin::{
+        Begin, BeginManyRequest, BeginRequest, Begun, BegunFile, BegunMany, FileRequest,
+        RefusedFile,
+    },
     grant::{Grant, HeldPart, Part, SignRequest, Signed, UploadUrl, UploadUrlRequest},
     profile::{MetadataRule, Profile, Profiles, Promote},
 };
 
+mod begin;
 mod grant;
 mod profile;
 
@@ -61,58 +66,6 @@ pub enum ChecksumAlgorithm {
     Crc32c,
     Crc64nvme,
     Md5,
-}
-
-/// What is to be uploaded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BeginRequest {
-    /// The profile whose rules apply.
-    #[schema(example = "image")]
-    pub profile: String,
-    /// The file's name as the user knows it; kept for display, never part of a path. Like `content_type` and `size` left
-    /// out only with `method: "post"`, for a page that is rendered before a file is chosen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "Hafen bei Nacht.jpg")]
-    pub filename: Option<String>,
-    /// The media type; signed into the grant and compared with what the bytes are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "image/jpeg")]
-    pub content_type: Option<String>,
-    /// Exact length in bytes; signed into the grant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = 2_481_337)]
-    pub size: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checksum: Option<Checksum>,
-    /// Form data that goes with the file, by the profile's rules.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<BTreeMap<String, String>>,
-    /// Asks for one method; without it the service chooses by size.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<Method>,
-    /// With a `post`: the address of the application that a person returns to after the form was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub return_to: Option<String>,
-    /// Whose upload it is; only an application's server (API key) may say so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
-}
-
-/// An upload that may now be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Begun {
-    /// The upload's id, which is the file's id later.
-    #[schema(example = "01KAN3V9Q5W2M8Z7T4R6Y1XHBE")]
-    pub id: String,
-    pub state: State,
-    /// The upload token: good for this upload alone (sign, complete, abort, look).
-    #[schema(value_type = String, example = "llt_2tS8m1yFhZ0bD7vQ9kXw3nR5uJ6cL4eA")]
-    pub token: Sealed,
-    /// When the upload itself ends if it has not been completed.
-    #[schema(format = DateTime, example = "2026-11-22T22:30:00.000Z")]
-    pub expires_at: String,
-    pub grant: Grant,
 }
 
 /// Where an upload stands.

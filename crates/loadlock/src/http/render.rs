@@ -87,6 +87,7 @@ impl From<&State> for message::State {
 
 pub(super) fn begun(begun: flow::Begun) -> message::Begun {
     message::Begun {
+        reference: None,
         id: begun.upload.id.to_string(),
         state: (&begun.upload.state).into(),
         token: sealed(&begun.token),
@@ -113,6 +114,22 @@ pub(super) fn upload_url(app: &App, begun: flow::Begun) -> Result<message::Uploa
 /// The stable address of a file's bytes.
 fn content_url(app: &App, id: upload::UploadId) -> String {
     format!("{}/f/{id}", app.config.api_url)
+}
+
+pub(super) fn begun_many(files: Vec<flow::Named<flow::Begun>>) -> message::BegunMany {
+    let one = |flow::Named { reference, file }| match file {
+        Ok(file) => message::BegunFile::Begun(message::Begun {
+            reference: Some(reference),
+            ..begun(file)
+        }),
+        Err(error) => message::BegunFile::Refused(message::RefusedFile {
+            reference,
+            error: message::ErrorAnswer::from(&error).error,
+        }),
+    };
+    message::BegunMany {
+        uploads: files.into_iter().map(one).collect(),
+    }
 }
 
 fn grant(grant: flow::Grant) -> message::Grant {

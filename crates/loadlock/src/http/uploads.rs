@@ -1,12 +1,20 @@
 //! Uploads: begin, look, sign, complete, claim, abort.
 use std::time::Duration;
 
-use axum::{Json, extract::State, http::StatusCode};
-use serde::Deserialize;
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    extract::{Asked, Asking, Body, Id, parse_id},
-    message::{BeginRequest, Begun, ClaimRequest, Claimed, SignRequest, Signed, Upload},
+    extract::{Asked, Asking, Body, Creating, Id, parse_id},
+    message::{
+        self, BeginManyRequest, BeginRequest, Begun, BegunMany, ClaimRequest, Claimed, FileRequest,
+        SignRequest, Signed, Upload,
+    },
     render,
 };
 use crate::{
@@ -17,34 +25,67 @@ use crate::{
 
 /// The longest that a look may wait.
 const MAX_WAIT: u64 = 30;
+/// The header's description.
+pub(super) const IDEMPOTENCY: &str =
+    "1 to 255 visible ASCII characters; the same request under the same key begins nothing twice.";
 
 pub(super) const BEGIN: &[Kind] = &[
     Kind::InvalidRequest,
     Kind::Forbidden,
     Kind::NotFound,
+    Kind::AlreadyReceived,
+    Kind::UploadEnded,
     Kind::FileTooLarge,
     Kind::BodyTooLarge,
     Kind::FileTooSmall,
     Kind::TypeNotAllowed,
     Kind::MethodNotOffered,
     Kind::MetadataRefused,
+    Kind::TooManyFiles,
+    Kind::IdempotencyMismatch,
 ];
 
-/// Begin an upload.
+/// Begin an upload, or several.
 ///
-/// Checks the announced file against its profile and answers with a grant: the signed permission to send exactly this
-/// file to the store. The bytes go there, never here.
+/// Checks each announced file against its profile and answers with a grant: the signed permission to send exactly this
+/// file to the store. The bytes go there, never here. Of several files each is begun or refused by itself.
 #[utoipa::path(
     post, path = "/v1/uploads", tag = "uploads", operation_id = "begin",
-    responses((status = 201, description = "A grant; send the bytes to the store.", body = Begun))
+    params(("idempotency-key" = Option<String>, Header, description = IDEMPOTENCY)),
+    request_body = message::Begin,
+    responses(
+        (status = 201, description = "A grant; send the bytes to the store.", body = Begun),
+        (status = 200, description = "What became of each of several files.", body = BegunMany),
+    )
 )]
 pub(super) async fn begin_upload(
     State(app): State<App>,
     Asking(caller): Asking,
-    Body(request): Body<BeginRequest>,
-) -> Result<(StatusCode, Json<Begun>), Error> {
-    let begun = flow::begin(&app, &caller, begin(request)?).await?;
-    Ok((StatusCode::CREATED, Json(render::begun(begun))))
+    sent: Creating,
+) -> Result<Response, Error> {
+    let once = sent.idempotency.as_ref();
+    Ok(match asked(&sent)? {
+        message::Begin::One(request) => {
+            let begun = flow::begin(&app, &caller, begin(request)?, once).await?;
+            (StatusCode::CREATED, Json(render::begun(begun))).into_response()
+        }
+        message::Begin::Many(request) => {
+            let begun = flow::begin_many(&app, &caller, begin_many(request), once).await?;
+            Json(render::begun_many(begun)).into_response()
+        }
+    })
+}
+
+/// Whether `files` is there decides how the rest is read.
+fn asked(sent: &Creating) -> Result<message::Begin, Error> {
+    #[derive(Deserialize)]
+    struct Form {
+        files: Option<IgnoredAny>,
+    }
+    match sent.json() {
+        Ok(Form { files: Some(_) }) => sent.json().map(message::Begin::Many),
+        _ => sent.json().map(message::Begin::One),
+    }
 }
 
 fn begin(request: BeginRequest) -> Result<flow::Begin, Error> {
@@ -61,6 +102,41 @@ fn begin(request: BeginRequest) -> Result<flow::Begin, Error> {
     })
 }
 
+fn begin_many(request: BeginManyRequest) -> flow::BeginMany {
+    let BeginManyRequest {
+        profile,
+        owner,
+        metadata,
+        files,
+    } = request;
+    let common = metadata.unwrap_or_default();
+    let one = |file: FileRequest| {
+        let mut metadata = common.clone();
+        metadata.extend(file.metadata.unwrap_or_default());
+        let begin = begin(BeginRequest {
+            profile: profile.clone(),
+            filename: Some(file.filename),
+            content_type: Some(file.content_type),
+            size: Some(file.size),
+            checksum: file.checksum,
+            metadata: Some(metadata),
+            method: file.method,
+            return_to: None,
+            owner: owner.clone(),
+        });
+        flow::Named {
+            reference: file.reference,
+            file: begin,
+        }
+    };
+    let files: Vec<_> = files.into_iter().map(one).collect();
+    flow::BeginMany {
+        profile,
+        owner,
+        files,
+    }
+}
+
 pub(super) const CLAIM: &[Kind] = &[
     Kind::InvalidRequest,
     Kind::Forbidden,
@@ -70,6 +146,7 @@ pub(super) const CLAIM: &[Kind] = &[
     Kind::UploadEnded,
     Kind::BodyTooLarge,
     Kind::MetadataRefused,
+    Kind::TooManyFiles,
 ];
 
 /// Claim inspected uploads together with a form.
@@ -77,13 +154,16 @@ pub(super) const CLAIM: &[Kind] = &[
 /// For an application's server (API key). All or none; the same claim again gets the same answer.
 #[utoipa::path(
     post, path = "/v1/uploads/claim", tag = "uploads", operation_id = "claim",
+    params(("idempotency-key" = Option<String>, Header, description = "Taken, and not needed: a claim is repeatable by its nature.")),
+    request_body = ClaimRequest,
     responses((status = 200, description = "The files, in the order asked for.", body = Claimed))
 )]
 pub(super) async fn claim_uploads(
     State(app): State<App>,
     Asking(caller): Asking,
-    Body(request): Body<ClaimRequest>,
+    sent: Creating,
 ) -> Result<Json<Claimed>, Error> {
+    let request: ClaimRequest = sent.json()?;
     let claim = flow::Claim {
         ids: request
             .ids

@@ -2,14 +2,22 @@
 
 use std::sync::{Arc, LazyLock};
 
-use sqlx::{AssertSqlSafe, SqlitePool};
+use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
-use super::row;
+use super::{Outcome, Reply, replies, row};
 use crate::{
     error::{Error, Kind},
     upload::{MediaType, Upload},
 };
+
+/// Uploads that begin together, recorded all or none.
+#[derive(Debug)]
+pub struct NewBegin {
+    pub uploads: Vec<Upload>,
+    /// Recorded with them: where there is one of its key, nothing is.
+    pub reply: Option<Reply>,
+}
 
 /// How many may wait for the writer before the next has to wait for its place.
 const QUEUE: usize = 1024;
@@ -22,10 +30,12 @@ const COLUMNS: usize = 14;
 #[derive(Debug, Clone)]
 pub(super) struct Begins(mpsc::Sender<Waiting>);
 
+type Recorded = Result<(Outcome, Vec<Upload>), Arc<sqlx::Error>>;
+
 #[derive(Debug)]
 struct Waiting {
-    upload: Upload,
-    answer: oneshot::Sender<Result<Upload, Arc<sqlx::Error>>>,
+    begin: NewBegin,
+    answer: oneshot::Sender<Recorded>,
 }
 
 impl Begins {
@@ -36,10 +46,10 @@ impl Begins {
         Self(sender)
     }
 
-    /// Resolves when the upload is durable.
-    pub(super) async fn record(&self, upload: Upload) -> Result<Upload, Error> {
+    /// Resolves when the uploads are durable, or when it is known that they are not to be.
+    pub(super) async fn record(&self, begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Error> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { upload, answer };
+        let waiting = Waiting { begin, answer };
         let gone = || Kind::Unavailable.because("the service is shutting down");
         self.0.send(waiting).await.map_err(|_| gone())?;
         answered
@@ -52,35 +62,72 @@ impl Begins {
 async fn work(write: SqlitePool, mut receiver: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
-        let result = insert(&write, &batch).await.map_err(Arc::new);
-        for waiting in batch.drain(..) {
+        let outcomes = insert(&write, &batch).await.map_err(Arc::new);
+        for (n, Waiting { begin, answer }) in batch.drain(..).enumerate() {
+            let outcome = outcomes.as_ref().map(|all| all[n]).map_err(Arc::clone);
             // A caller that has gone away needs no answer; its upload expires by itself.
-            let _ = waiting.answer.send(result.clone().map(|()| waiting.upload));
+            let _ = answer.send(outcome.map(|outcome| (outcome, begin.uploads)));
         }
     }
 }
 
-async fn insert(write: &SqlitePool, batch: &[Waiting]) -> Result<(), sqlx::Error> {
-    if batch.len() <= ROWS {
+async fn insert(write: &SqlitePool, batch: &[Waiting]) -> Result<Vec<Outcome>, sqlx::Error> {
+    let mut outcomes = vec![Outcome::Done; batch.len()];
+    let plain = batch.iter().all(|waiting| waiting.begin.reply.is_none());
+    let rows = rows_of(batch, &outcomes);
+    if plain && rows.len() <= ROWS {
         // One statement is a transaction of its own: two round trips fewer.
-        return insert_rows(&mut *write.acquire().await?, batch).await;
+        insert_rows(&mut *write.acquire().await?, &rows).await?;
+        return Ok(outcomes);
     }
     let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
-    for rows in batch.chunks(ROWS) {
+    if !plain {
+        outcomes = insert_replies(&mut transaction, batch).await?;
+    }
+    for rows in rows_of(batch, &outcomes).chunks(ROWS) {
         insert_rows(&mut transaction, rows).await?;
     }
-    transaction.commit().await
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+/// The uploads of those that have not lost.
+fn rows_of<'a>(batch: &'a [Waiting], outcomes: &[Outcome]) -> Vec<&'a Upload> {
+    let all = batch.iter().zip(outcomes);
+    all.filter(|(_, outcome)| **outcome == Outcome::Done)
+        .flat_map(|(waiting, _)| &waiting.begin.uploads)
+        .collect()
+}
+
+async fn insert_replies(
+    connection: &mut SqliteConnection,
+    batch: &[Waiting],
+) -> Result<Vec<Outcome>, sqlx::Error> {
+    let replies = batch
+        .iter()
+        .filter_map(|waiting| waiting.begin.reply.as_ref());
+    if let Some(now) = replies.map(|reply| reply.at).max() {
+        replies::forget(connection, now).await?;
+    }
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for waiting in batch {
+        outcomes.push(match &waiting.begin.reply {
+            None => Outcome::Done,
+            Some(reply) => replies::insert(connection, reply).await?,
+        });
+    }
+    Ok(outcomes)
 }
 
 async fn insert_rows(
-    connection: &mut sqlx::SqliteConnection,
-    rows: &[Waiting],
+    connection: &mut SqliteConnection,
+    rows: &[&Upload],
 ) -> Result<(), sqlx::Error> {
     let Some(text) = INSERTS.get(rows.len()) else {
         return Err(sqlx::Error::Protocol("too many rows".to_owned()));
     };
     let mut query = sqlx::query(AssertSqlSafe(Arc::clone(text)));
-    for Waiting { upload, .. } in rows {
+    for upload in rows {
         let metadata = if upload.metadata.is_empty() {
             None
         } else {

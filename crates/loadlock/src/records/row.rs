@@ -98,6 +98,12 @@ fn id(bytes: Vec<u8>) -> Result<UploadId> {
     Ok(UploadId::from_bytes(bytes))
 }
 
+pub(super) fn digest(bytes: Vec<u8>) -> Result<[u8; 32]> {
+    bytes
+        .try_into()
+        .map_err(|_| decode("a digest has 32 bytes"))
+}
+
 fn parsed<T>(row: &SqliteRow, column: &str) -> Result<T>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,

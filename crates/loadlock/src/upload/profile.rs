@@ -15,6 +15,8 @@ const PUT_BYTES: u64 = 64 << 20;
 const DEFAULT_METADATA_BYTES: usize = 2048;
 const MAX_METADATA_ENTRIES: usize = 32;
 const MAX_METADATA_NAME_BYTES: usize = 64;
+/// What one request can be answered.
+const MOST_FILES: u32 = 100;
 
 /// The named rules for one kind of upload: who, how big, which types, where to, what to check, who may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub struct Profile {
     pub extensions: Vec<String>,
     pub min_size_bytes: u64,
     pub max_size_bytes: u64,
-    /// How many files a page should offer to take at once.
+    /// How many files may begin, and may be claimed, at once.
     pub max_files: u32,
     pub methods: Vec<Method>,
     pub key: KeyTemplate,
@@ -178,6 +180,18 @@ impl Profile {
             )));
         }
         Ok(())
+    }
+
+    /// Checks how many files come together, in one begin or with one form.
+    pub fn check_count(&self, files: usize) -> Result<(), Error> {
+        let most = self.max_files.min(MOST_FILES);
+        if u32::try_from(files).is_ok_and(|files| files <= most) {
+            return Ok(());
+        }
+        let name = &self.name;
+        Err(Kind::TooManyFiles.because(format!(
+            "profile `{name}` takes at most {most} files at once, not {files}"
+        )))
     }
 
     /// Bounds every entry of form data.

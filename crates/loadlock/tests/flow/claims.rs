@@ -112,7 +112,7 @@ async fn a_form_brings_no_more_files_than_its_profile_says() {
         ids.push(world.begin(post()).await.upload.id);
     }
     let error = world.claim(&ids, "trip").await.unwrap_err();
-    assert_eq!(error.kind(), Kind::InvalidRequest);
+    assert_eq!(error.kind(), Kind::TooManyFiles);
     assert!(error.message().contains("at most 20 files"), "{error}");
     assert_eq!(kind(world.claim(&ids[1..], "trip").await), Kind::NotReady);
     world.end().await;

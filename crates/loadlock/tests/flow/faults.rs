@@ -7,7 +7,6 @@ use loadlock::{
     flow::{self, Begin},
     upload::{Method, UploadId},
 };
-use loadlock_store::lifecycle::{Expiration, Lifecycle, Rule, Status};
 
 use crate::{
     proxy::When,
@@ -17,7 +16,7 @@ use crate::{
 /// Carries one upload to its end as a stubborn client would: whatever fails is tried again a little later.
 async fn carry(world: &World, begin: Begin, bytes: &[u8]) -> UploadId {
     let begun = loop {
-        match flow::begin(&world.app, &me(), begin.clone()).await {
+        match flow::begin(&world.app, &me(), begin.clone(), None).await {
             Ok(begun) => break begun,
             Err(error) => assert!(error.kind().retryable(), "{error:?}"),
         }
@@ -62,19 +61,7 @@ async fn every_call_fails_once(profile: &str, method: Method, bytes: &[u8]) {
         }
         assert!(call >= 4, "only {call} calls to the store");
     }
-    // A multipart upload whose creation was lost is nobody's: the bucket's own rule clears it away.
-    let rules = Lifecycle {
-        rules: vec![Rule {
-            id: "unfinished".to_owned(),
-            status: Status::Enabled,
-            prefix: String::new(),
-            expiration: None::<Expiration>,
-            abort_uploads_after_days: Some(1),
-        }],
-    };
-    world.store.put_lifecycle("staging", &rules).await.unwrap();
-    world.clock.advance(Duration::from_hours(49));
-    world.store.run_lifecycle().await.unwrap();
+    world.clear_unfinished().await;
     world.end().await;
 }
 

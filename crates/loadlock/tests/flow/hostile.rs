@@ -304,7 +304,7 @@ async fn an_upload_token_is_for_one_upload_only() {
     assert_eq!(holder, Caller::Upload { id: one.upload.id });
     let app = &world.app;
     assert_eq!(
-        kind(flow::begin(app, &holder, png()).await),
+        kind(flow::begin(app, &holder, png(), None).await),
         Kind::Forbidden
     );
     assert_eq!(
@@ -367,7 +367,7 @@ async fn hostile_names_are_harmless() {
 #[tokio::test]
 async fn what_the_profile_does_not_take_is_refused_at_the_start() {
     let world = World::new().await;
-    let refused = async |begin: Begin| kind(flow::begin(&world.app, &me(), begin).await);
+    let refused = async |begin: Begin| kind(flow::begin(&world.app, &me(), begin, None).await);
     let of_type = |content_type: &str| Begin {
         content_type: Some(content_type.to_owned()),
         ..png()
@@ -414,10 +414,12 @@ async fn what_the_profile_does_not_take_is_refused_at_the_start() {
     );
 
     assert_eq!(
-        kind(flow::begin(&world.app, &server(), png()).await),
+        kind(flow::begin(&world.app, &server(), png(), None).await),
         Kind::InvalidRequest
     );
-    let begun = flow::begin(&world.app, &server(), named).await.unwrap();
+    let begun = flow::begin(&world.app, &server(), named, None)
+        .await
+        .unwrap();
     assert_eq!(begun.upload.owner.as_str(), "you");
     world.end().await;
 }

@@ -22,10 +22,13 @@ use loadlock::{
     upload::{Metadata, Profile, Promote, UploadId},
 };
 use loadlock_sigv4::{Bucket, Presign, Signer};
-use loadlock_store::{Clock, Identity, Policy, Store};
+use loadlock_store::{
+    Clock, Identity, Policy, Store,
+    lifecycle::{Expiration, Lifecycle, Rule, Status},
+};
 use reqwest::{Client, Response, redirect};
 use serde_json::{Value, json};
-use sqlx::SqlitePool;
+use sqlx::{AssertSqlSafe, SqlitePool};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
@@ -187,7 +190,7 @@ impl World {
     }
 
     pub(crate) async fn begin(&self, begin: Begin) -> Begun {
-        flow::begin(&self.app, &me(), begin).await.unwrap()
+        flow::begin(&self.app, &me(), begin, None).await.unwrap()
     }
 
     pub(crate) async fn complete(&self, id: UploadId) -> Result<Progress, Error> {
@@ -330,6 +333,18 @@ impl World {
         }
     }
 
+    /// PUTs to where a grant, or one of its parts, says; the answer's status.
+    pub(crate) async fn put_grant(&self, grant: &Value, bytes: &[u8]) -> u16 {
+        let headers = grant["headers"].as_object().unwrap();
+        let headers: Vec<(String, String)> = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+            .collect();
+        let url = grant["url"].as_str().unwrap();
+        let answer = self.put(url, &headers, bytes.to_vec()).await;
+        answer.status().as_u16()
+    }
+
     pub(crate) async fn fetch(&self, url: &str) -> Response {
         self.http.get(url).send().await.unwrap()
     }
@@ -344,6 +359,43 @@ impl World {
 
     pub(crate) async fn work(&self) {
         jobs::run_once(&self.app).await.unwrap();
+    }
+
+    /// Ends the service and starts it again over the same records, with a configuration that has changed.
+    pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Config)) {
+        let mut config = (*self.app.config).clone();
+        change(&mut config);
+        let ids = Ids::seeded(self.rows("uploads").await.unsigned_abs() + 1000);
+        self.app = App::open(config, self.clock.clone().into(), ids)
+            .await
+            .unwrap();
+    }
+
+    /// How many rows a table of the records has.
+    pub(crate) async fn rows(&self, table: &str) -> i64 {
+        let path = self.app.config.records.to_str().unwrap();
+        let database = SqlitePool::connect(path).await.unwrap();
+        let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        sqlx::query_scalar(count)
+            .fetch_one(&database)
+            .await
+            .unwrap()
+    }
+
+    /// What a multipart upload leaves whose creation was lost is nobody's: the bucket's own rule clears it away.
+    pub(crate) async fn clear_unfinished(&self) {
+        let rules = Lifecycle {
+            rules: vec![Rule {
+                id: "unfinished".to_owned(),
+                status: Status::Enabled,
+                prefix: String::new(),
+                expiration: None::<Expiration>,
+                abort_uploads_after_days: Some(1),
+            }],
+        };
+        self.store.put_lifecycle("staging", &rules).await.unwrap();
+        self.clock.advance(Duration::from_hours(49));
+        self.store.run_lifecycle().await.unwrap();
     }
 
     /// What those who are told of changes will be told of this upload, in order.
