@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use aws_sdk_s3::{
-    config::retry::RetryConfig,
+    config::{http::HttpRequest, retry::RetryConfig},
     types::{CompletedMultipartUpload, CompletedPart, MetadataDirective, TaggingDirective},
 };
 
@@ -16,6 +16,17 @@ use crate::{
 /// The largest object one `CopyObject` takes (S3 API reference).
 const MAX_COPY_BYTES: u64 = 5 << 30;
 const COPY_PART_BYTES: u64 = 1 << 30;
+
+/// The headers that bind a copy to one `ETag`: S3's, and the only one that Ceph knows (its issue 40808).
+pub(crate) const PINS: [&str; 2] = ["x-amz-copy-source-if-match", "x-amz-copy-if-match"];
+
+/// Says the same as `copy_source_if_match`, for Ceph.
+fn pin(etag: &str) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+    let etag = etag.to_owned();
+    move |request| {
+        request.headers_mut().insert(PINS[1], etag.clone());
+    }
+}
 
 /// The object a file becomes: key and headers.
 #[derive(Debug, Clone)]
@@ -55,6 +66,7 @@ impl Bucket {
             // With its headers, so that inspection sees those of the very copy.
             .metadata_directive(MetadataDirective::Copy)
             .customize()
+            .mutate_request(pin(etag))
             .config_override(patiently().retry_config(RetryConfig::disabled()));
         match copy.send().await {
             Ok(_) => Ok(Promoted::Done),
@@ -83,6 +95,7 @@ impl Bucket {
             .content_disposition(&to.content_disposition)
             .cache_control(to.cache_control)
             .customize()
+            .mutate_request(pin(&from.etag))
             .config_override(patiently());
         match copy.send().await {
             Ok(_) => Ok(Promoted::Done),
