@@ -21,6 +21,7 @@ use aws_sdk_s3::{
 use aws_smithy_async::time::TimeSource;
 pub use loadlock_sigv4::{Credentials, Style};
 
+pub(crate) use self::copy::PINS;
 use self::grant::Signing;
 pub use self::{
     copy::{Final, Promoted},
@@ -66,7 +67,7 @@ impl Bucket {
     pub async fn open(settings: &StoreSettings, clock: Clock) -> Result<Self, Error> {
         Ok(Self {
             signing: Arc::new(Signing::new(settings, &clock).await?),
-            client: client(settings, clock).await,
+            client: client(settings, &settings.server.0, clock).await,
             staging: settings.staging_bucket.as_str().into(),
             finals: settings.final_bucket.as_str().into(),
             conditional_writes: settings.conditional_writes,
@@ -74,9 +75,9 @@ impl Bucket {
     }
 }
 
-async fn client(settings: &StoreSettings, clock: Clock) -> Client {
-    let ServerIdentity(server) = &settings.server;
-    let credentials = server.provider(&settings.region).await;
+/// A client of the store, as whoever has these key pairs.
+pub(crate) async fn client(settings: &StoreSettings, who: &Source, clock: Clock) -> Client {
+    let credentials = who.provider(&settings.region).await;
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(settings.region.clone()))

@@ -8,10 +8,15 @@ use clap::{Parser, Subcommand};
 
 mod config;
 mod dev;
+mod doctor;
 mod init;
 mod key;
 mod place;
+mod policies;
+mod provision;
 mod put;
+mod report;
+mod rules;
 mod serve;
 mod session;
 mod settings;
@@ -33,6 +38,8 @@ enum Command {
     Config(config::Args),
     Serve(serve::Args),
     Key(key::Args),
+    Provision(provision::Args),
+    Doctor(doctor::Args),
     Put(put::Args),
     Store(store::Args),
 }
@@ -58,6 +65,8 @@ pub fn main() -> ExitCode {
             Command::Config(args) => config::run(&args),
             Command::Serve(args) => serve::run(args).await,
             Command::Key(args) => key::run(&args),
+            Command::Doctor(args) => doctor::run(args).await,
+            Command::Provision(args) => provision::run(args).await,
             Command::Put(args) => put::run(args).await,
             Command::Store(args) => store::run(args).await,
         }

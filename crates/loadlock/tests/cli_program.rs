@@ -5,6 +5,8 @@
 mod answers;
 #[path = "cli_program/demo.rs"]
 mod demo;
+#[path = "cli_program/doctor.rs"]
+mod doctor;
 #[path = "cli_program/help.rs"]
 mod help;
 #[path = "cli_program/identities.rs"]
@@ -15,6 +17,10 @@ mod kill;
 mod media;
 #[path = "cli_program/program.rs"]
 mod program;
+#[path = "cli_program/provision.rs"]
+mod provision;
+#[path = "cli_program/provisioned.rs"]
+mod provisioned;
 #[path = "cli_program/put.rs"]
 mod put;
 #[path = "cli_program/schema.rs"]

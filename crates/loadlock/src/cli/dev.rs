@@ -24,7 +24,6 @@ use keys::Keys;
 
 mod announce;
 pub(super) mod keys;
-mod policies;
 mod staging;
 
 const REGION: &str = "us-east-1";

@@ -25,9 +25,9 @@ use transfer::Transfer;
 
 mod progress;
 mod retry;
-mod service;
+pub(super) mod service;
 mod source;
-mod transfer;
+pub(super) mod transfer;
 
 /// Up to this size the service grants a single PUT, which can promise the whole file's SHA-256.
 const WHOLE: u64 = 64 << 20;

@@ -15,7 +15,17 @@ fn the_program_names_its_commands() {
 
 #[test]
 fn each_command_names_its_options() {
-    for command in ["config", "dev", "init", "key", "put", "serve", "store"] {
+    for command in [
+        "config",
+        "dev",
+        "doctor",
+        "init",
+        "key",
+        "provision",
+        "put",
+        "serve",
+        "store",
+    ] {
         insta::assert_snapshot!(command, help(&[command, "--help"]));
     }
 }

@@ -6,16 +6,28 @@ use loadlock_store::{
     Clock, Config, CorsRule, Identity, Policy, Store,
     lifecycle::{Expiration, Lifecycle, Rule, Status},
 };
+use serde_json::Value;
 
-use super::{FINAL, REGION, STAGING, keys::Keys, policies};
-use crate::bucket::Credentials;
+use super::{FINAL, REGION, STAGING, keys::Keys};
+use crate::{
+    bucket::Credentials,
+    cli::{
+        policies::{self, Buckets},
+        rules,
+    },
+    config::Origins,
+};
 
 /// Opens the store in the data directory and sees to its buckets.
 pub(super) async fn open_store(data: &Path, keys: &Keys, clock: Clock) -> anyhow::Result<Store> {
+    let buckets = Buckets {
+        staging: STAGING,
+        finals: FINAL,
+    };
     let identities = vec![
-        identity("uploader", &keys.uploader, &policies::uploader())?,
-        identity("server", &keys.server, &policies::server())?,
-        identity("reader", &keys.reader, &policies::reader())?,
+        identity("uploader", &keys.uploader, &policies::uploader(buckets))?,
+        identity("server", &keys.server, &policies::server(buckets))?,
+        identity("reader", &keys.reader, &policies::reader(buckets))?,
     ];
     let config = Config {
         dir: data.join("store"),
@@ -37,11 +49,12 @@ pub(super) async fn open_store(data: &Path, keys: &Keys, clock: Clock) -> anyhow
     Ok(store)
 }
 
-fn identity(name: &str, credentials: &Credentials, policy: &str) -> anyhow::Result<Identity> {
+fn identity(name: &str, credentials: &Credentials, policy: &Value) -> anyhow::Result<Identity> {
     Ok(Identity {
         name: name.to_owned(),
         credentials: credentials.clone(),
-        policy: Policy::from_json(policy).with_context(|| format!("the {name}'s policy"))?,
+        policy: Policy::from_json(&policy.to_string())
+            .with_context(|| format!("the {name}'s policy"))?,
     })
 }
 
@@ -50,31 +63,24 @@ fn any_loopback_page() -> CorsRule {
     let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
     CorsRule {
         id: Some("loopback".to_owned()),
-        allowed_origins: ["http", "https"]
-            .iter()
-            .flat_map(|scheme| {
-                ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{scheme}://{host}"))
-            })
-            .flat_map(|origin| [format!("{origin}:*"), origin])
-            .collect(),
-        allowed_methods: list(&["PUT", "POST"]),
-        allowed_headers: list(&["content-type", "content-md5", "if-none-match", "x-amz-*"]),
-        expose_headers: list(&["ETag", "Location"]),
-        max_age_seconds: Some(600),
+        allowed_origins: rules::patterns(&Origins::Loopback),
+        allowed_methods: list(&rules::METHODS),
+        allowed_headers: list(&rules::HEADERS),
+        expose_headers: list(&rules::EXPOSED),
+        max_age_seconds: Some(rules::PREFLIGHT_SECONDS.unsigned_abs()),
     }
 }
 
-/// The net under the records' own, exact expiry. What the server holds for inspection may lie longer than what clients
-/// send.
+/// The net under the records' own, exact expiry.
 fn net() -> Lifecycle {
-    let rule = |id: &str, prefix: &str, days: u32| Rule {
-        id: id.to_owned(),
+    let rules = rules::EXPIRY.iter().map(|expiry| Rule {
+        id: expiry.name.to_owned(),
         status: Status::Enabled,
-        prefix: prefix.to_owned(),
-        expiration: Some(Expiration::Days(days)),
-        abort_uploads_after_days: Some(days),
-    };
+        prefix: expiry.prefix.to_owned(),
+        expiration: Some(Expiration::Days(expiry.days.unsigned_abs())),
+        abort_uploads_after_days: Some(expiry.days.unsigned_abs()),
+    });
     Lifecycle {
-        rules: vec![rule("sent", "in/", 1), rule("held", "held/", 7)],
+        rules: rules.collect(),
     }
 }

@@ -1,5 +1,7 @@
 //! Which failures pass by themselves, and how long to wait for that.
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
+
+use crate::cli::report::cause;
 
 /// Attempts after the first; with the waits between them about half a minute.
 const RETRIES: u32 = 7;
@@ -55,11 +57,6 @@ where
 
 /// What a failed request came to, without its URL: that may be signed.
 pub(super) fn unreachable(whom: &str, error: reqwest::Error) -> Trouble {
-    let error = error.without_url();
-    let mut deepest = error.source();
-    while let Some(cause) = deepest.and_then(std::error::Error::source) {
-        deepest = Some(cause);
-    }
-    let cause = deepest.map_or_else(|| error.to_string(), ToString::to_string);
+    let cause = cause(&error.without_url());
     Trouble::Passing(anyhow::anyhow!("cannot reach {whom}: {cause}"))
 }

@@ -141,7 +141,7 @@ fn refused(whom: &str, status: StatusCode, body: &[u8]) -> Trouble {
 }
 
 /// A client for one server. A proxy from the environment is no way to this very machine.
-pub(super) fn client(server: &Url) -> anyhow::Result<reqwest::ClientBuilder> {
+pub(in crate::cli) fn client(server: &Url) -> anyhow::Result<reqwest::ClientBuilder> {
     let host = server.host_str().context("an address needs a host")?;
     let builder = reqwest::Client::builder()
         .user_agent(concat!("loadlock/", env!("CARGO_PKG_VERSION")))

@@ -214,7 +214,7 @@ impl<'a> Transfer<'a> {
 }
 
 /// The text of an XML answer's first element of that name.
-fn element<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+pub(in crate::cli) fn element<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     Some(rest.split_once(&format!("</{name}>"))?.0)
 }

@@ -1,0 +1,137 @@
+//! `loadlock doctor`: every promise a grant makes, tried on the configured store with the configured identities.
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use self::chart::{Chart, Outcome};
+use super::{
+    report::{self, Mark, Row},
+    say,
+    settings::ConfigFile,
+};
+use crate::{
+    bucket::StoreSettings,
+    clock::{Clock, Ids},
+    config::{Config, Origins, file::Settings},
+    upload::Method,
+};
+use wire::Wire;
+
+mod added;
+mod chart;
+mod grants;
+mod identities;
+mod pages;
+mod server;
+mod wire;
+
+/// Try on the live store, breach by breach, what grants promise.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print one object of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Who tries, and where.
+struct Doctor<'a> {
+    wire: Wire,
+    store: &'a StoreSettings,
+    origins: &'a Origins,
+    /// What the profiles let clients send by.
+    methods: Vec<Method>,
+    clock: Clock,
+    /// Under which all its keys lie.
+    room: String,
+}
+
+impl Doctor<'_> {
+    /// A key that the uploader may write.
+    fn sent(&self, name: &str) -> String {
+        format!("in/{}/{name}", self.room)
+    }
+
+    /// A key of staging that it may not.
+    fn held(&self, name: &str) -> String {
+        format!("held/{}/{name}", self.room)
+    }
+
+    /// A key of the final bucket.
+    fn stored(&self, name: &str) -> String {
+        format!("{}/{name}", self.room)
+    }
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Settings { config, .. } = args.config.load()?;
+    let clock = Clock::system();
+    let room = format!("loadlock-doctor/{}", Ids::random().upload_id(clock.now())?);
+    let doctor = Doctor {
+        wire: Wire::open(&config.store, clock.clone()).await?,
+        store: &config.store,
+        origins: &config.origins,
+        methods: config
+            .profiles
+            .iter()
+            .flat_map(|profile| profile.methods.clone())
+            .collect(),
+        clock,
+        room,
+    };
+    let mut chart = Chart::default();
+    let interrupted = tokio::select! {
+        () = examine(&doctor, &mut chart) => false,
+        _ = tokio::signal::ctrl_c() => true,
+    };
+    // Whatever has happened.
+    chart.group("afterwards");
+    chart.check("cleared", server::clear(&doctor)).await;
+    report(&args, &config, &chart)?;
+    Ok(match (interrupted, chart.is_well()) {
+        (true, _) => ExitCode::from(130),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    })
+}
+
+async fn examine(doctor: &Doctor<'_>, chart: &mut Chart) {
+    server::examine(doctor, chart).await;
+    pages::examine(doctor, chart).await;
+    grants::examine(doctor, chart).await;
+    added::examine(doctor, chart).await;
+    identities::examine(doctor, chart).await;
+}
+
+fn report(args: &Args, config: &Config, chart: &Chart) -> anyhow::Result<()> {
+    if args.json {
+        let endpoint = &config.store.endpoint;
+        let checks: Vec<_> = chart.checks().collect();
+        return say(&json!({"endpoint": endpoint, "checks": checks}).to_string());
+    }
+    say(&text(chart))
+}
+
+fn text(chart: &Chart) -> String {
+    let width = report::width(chart.checks().map(|check| check.name));
+    let mut parts: Vec<_> = chart
+        .groups
+        .iter()
+        .filter(|group| !group.checks.is_empty())
+        .map(|group| {
+            let rows = group.checks.iter().map(|check| Row {
+                mark: match check.outcome {
+                    Outcome::Holds => Mark::Good,
+                    Outcome::Breached | Outcome::Unreachable => Mark::Bad,
+                    Outcome::Lacking | Outcome::Skipped => Mark::Aside,
+                },
+                name: check.name,
+                says: &check.says,
+            });
+            report::group(group.title, &rows.collect::<Vec<_>>(), width)
+        })
+        .collect();
+    parts.push(chart.summary());
+    parts.join("\n")
+}

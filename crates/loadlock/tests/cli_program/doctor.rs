@@ -1,0 +1,167 @@
+//! `loadlock doctor`: what holds, and each breach by its name.
+
+use serde_json::{Value, json};
+
+use crate::{
+    program::{Dev, stdout},
+    provisioned::{Provisioned, SECRET},
+};
+
+#[tokio::test]
+async fn on_a_store_as_it_should_be_everything_holds() {
+    let place = Provisioned::with_buckets(&[]);
+    let (found, code) = place.examined();
+    assert!(found.len() >= 30, "{found:?}");
+    assert!(
+        found.values().all(|outcome| outcome == "holds"),
+        "{found:?}"
+    );
+    assert_eq!(code, Some(0));
+    let documents = include_str!("../../../../docs/configuration.md");
+    for name in found.keys() {
+        assert!(
+            documents.contains(&format!("`{name}`")),
+            "{name} is not documented"
+        );
+    }
+    for bucket in ["example-staging", "example-files"] {
+        let (_, list) = place.ask("GET", bucket, "", "").await;
+        assert!(
+            list.contains("<ListBucketResult") && !list.contains("<Key>"),
+            "{list}"
+        );
+        let (_, list) = place.ask("GET", bucket, "uploads", "").await;
+        assert!(
+            list.contains("<ListMultipartUploadsResult") && !list.contains("<UploadId>"),
+            "{list}"
+        );
+    }
+}
+
+#[test]
+fn what_it_prints_holds_no_secret_and_no_signed_url() {
+    let place = Provisioned::with_buckets(&[]);
+    for json in [None, Some("--json")] {
+        let output = place.command("doctor").args(json).output().unwrap();
+        for text in [stdout(&output), str::from_utf8(&output.stderr).unwrap()] {
+            for word in [SECRET, "X-Amz-", "Signature=", "\x1b"] {
+                assert!(!text.contains(word), "{word} in {text}");
+            }
+        }
+    }
+}
+
+/// Exactly these are breached; those that need them are skipped, and all else holds.
+fn check(place: &Provisioned, breached: &[&str], skipped: &[&str]) {
+    let (found, code) = place.examined();
+    let are = |outcome: &str| {
+        let found = found.iter().filter(|(_, is)| *is == outcome);
+        found.map(|(name, _)| name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(are("breached"), breached, "{found:?}");
+    assert_eq!(are("skipped"), skipped, "{found:?}");
+    assert_eq!(
+        are("holds").len() + breached.len() + skipped.len(),
+        found.len(),
+        "{found:?}"
+    );
+    assert_eq!(code, Some(1));
+}
+
+fn may(actions: &[&str], resources: &[&str]) -> Value {
+    json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": actions, "Resource": resources}})
+}
+
+#[test]
+fn an_uploader_that_may_do_everything_is_found_out() {
+    let place = Provisioned::with_buckets(&[("uploader", may(&["s3:*"], &["*"]))]);
+    check(&place, &["uploader_elsewhere", "uploader_reads"], &[]);
+}
+
+#[test]
+fn an_uploader_that_may_read_what_it_sent_is_found_out() {
+    let policy = may(
+        &["s3:PutObject", "s3:GetObject"],
+        &["arn:aws:s3:::example-staging/in/*"],
+    );
+    let place = Provisioned::with_buckets(&[("uploader", policy)]);
+    check(&place, &["uploader_reads"], &[]);
+}
+
+#[test]
+fn a_reader_that_may_read_staging_is_found_out() {
+    let place = Provisioned::with_buckets(&[("reader", may(&["s3:GetObject"], &["*"]))]);
+    check(&place, &["reader_elsewhere"], &[]);
+}
+
+#[test]
+fn a_server_that_cannot_delete_is_found_out() {
+    let actions = [
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:ListBucket",
+        "s3:GetLifecycleConfiguration",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+    ];
+    let place = Provisioned::with_buckets(&[("server", may(&actions, &["*"]))]);
+    check(&place, &["cleared"], &[]);
+}
+
+#[tokio::test]
+async fn missing_rules_are_found_out() {
+    let place = Provisioned::with_buckets(&[]);
+    place
+        .ask("DELETE", "example-staging", "lifecycle", "")
+        .await;
+    check(&place, &["expiry"], &[]);
+    place.ask("DELETE", "example-staging", "cors", "").await;
+    check(
+        &place,
+        &["expiry", "preflight"],
+        &["errors_shown", "exposed"],
+    );
+    place.steps(&[]);
+    assert_eq!(place.examined().1, Some(0));
+}
+
+#[tokio::test]
+async fn rules_that_let_strangers_pages_in_are_found_out() {
+    let rule = |origin: &str| {
+        format!(
+            "<CORSConfiguration><CORSRule><AllowedOrigin>{origin}</AllowedOrigin><AllowedMethod>PUT</AllowedMethod>\
+             <AllowedMethod>POST</AllowedMethod><AllowedHeader>*</AllowedHeader></CORSRule></CORSConfiguration>"
+        )
+    };
+    let place = Provisioned::with_buckets(&[]);
+    place
+        .ask("PUT", "example-staging", "cors", &rule("*"))
+        .await;
+    check(&place, &["exposed", "stranger_preflight"], &[]);
+    place.steps(&[]);
+    check(&place, &["stranger_preflight"], &[]);
+    place.ask("DELETE", "example-staging", "cors", "").await;
+    place.steps(&[]);
+    place
+        .ask(
+            "PUT",
+            "example-files",
+            "cors",
+            &rule("https://app.example.com"),
+        )
+        .await;
+    check(&place, &["final_preflight"], &[]);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_no_proof_of_anything() {
+    let mut place = Provisioned::with_buckets(&[]);
+    Dev::kill(&mut place.store);
+    let (found, code) = place.examined();
+    assert_eq!(found["server_staging"], "unreachable");
+    assert!(
+        found.values().all(|outcome| outcome != "holds"),
+        "{found:?}"
+    );
+    assert_eq!(code, Some(1));
+}
