@@ -45,6 +45,7 @@ export class Application {
 
   /** By the last command of its README's first block; there once it answers. */
   async run() {
+    assert.ok(!(await this.answers()), `somebody else answers at ${this.address}`);
     const [, block] = /```sh\n([\s\S]*?)\n```/.exec(
       await readFile(join(this.directory, 'README.md'), 'utf8'),
     );

@@ -92,7 +92,7 @@ for (const name of ['express', 'fastapi'])
       const board = await open({ user: 'Ada' });
       await board.title('A trick');
       await board.choose(await media.text('trick.jpg', '<script>alert(1)</script>'));
-      await board.tab.locator('li.failed').waitFor();
+      await board.row('trick.jpg').getByText('announced as image/jpeg and is text/html').waitFor();
       await board.close({ refusals: true });
     });
 
