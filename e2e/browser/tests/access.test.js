@@ -1,16 +1,13 @@
 /** The page without a mouse, without eyes, in the dark, on a small screen. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Loadlock } from './loadlock.js';
 import { Media } from './media.js';
-import { launch, Page } from './page.js';
-
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+import { launch, Page, violations } from './page.js';
 
 let loadlock;
 let browser;
@@ -26,19 +23,10 @@ after(async () => {
   await rm(media.directory, { recursive: true });
 });
 
-/** What axe finds serious or critical, in words. */
-async function violations(page) {
-  await page.tab.evaluate(await readFile(AXE, 'utf8'));
-  const { violations } = await page.tab.evaluate(() => window.axe.run());
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-}
-
 for (const colorScheme of ['light', 'dark']) {
   test(`axe finds nothing serious in the ${colorScheme}`, async () => {
     const page = await Page.open(browser, loadlock, { colorScheme, reducedMotion: 'reduce' });
-    assert.deepEqual(await violations(page), []);
+    assert.deepEqual(await violations(page.tab), []);
     await page.choose(
       media.photo('森の写真.jpg'),
       await media.text('notes.txt', 'hello'),
@@ -48,11 +36,11 @@ for (const colorScheme of ['light', 'dark']) {
     await page.sent('the whole walk.mp4', 0.02);
     await page.press('Pause', 'the whole walk.mp4');
     await page.says('the whole walk.mp4', 'Paused');
-    assert.deepEqual(await violations(page), []);
+    assert.deepEqual(await violations(page.tab), []);
     await page.screenshot(`at-work-${colorScheme}`);
     await page.press('Cancel', 'the whole walk.mp4');
     await page.publish(`In the ${colorScheme}`);
-    assert.deepEqual(await violations(page), []);
+    assert.deepEqual(await violations(page.tab), []);
     await page.screenshot(`published-${colorScheme}`);
     await page.close();
   });

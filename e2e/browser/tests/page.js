@@ -1,10 +1,12 @@
 /** The page in Chromium: what a person does there, and everything that went wrong behind it. */
 
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const SCREENSHOTS = fileURLToPath(new URL('../screenshots/', import.meta.url));
 const FLAGS = [
   '--no-sandbox',
@@ -120,3 +122,12 @@ export const naturalWidth = (image) =>
     await element.decode();
     return element.naturalWidth;
   });
+
+/** What axe finds serious or critical, in words. */
+export async function violations(tab) {
+  await tab.evaluate(await readFile(AXE, 'utf8'));
+  const { violations } = await tab.evaluate(() => window.axe.run());
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Media } from '../../browser/tests/media.js';
-import { launch } from '../../browser/tests/page.js';
+import { launch, violations } from '../../browser/tests/page.js';
 import { Application, loadlockToTest } from './application.js';
 import { Board } from './board.js';
 
@@ -59,6 +59,7 @@ for (const name of ['express', 'fastapi'])
       await board.tab.goto(board.address);
       assert.deepEqual(await board.widths('At the pier'), [1600]);
       await board.screenshot(`${name}-published`);
+      assert.deepEqual(await violations(board.tab), []);
       await board.close();
     });
 
@@ -84,6 +85,7 @@ for (const name of ['express', 'fastapi'])
       await board.press('Publish');
       await board.tab.getByRole('button', { name: 'Publish', disabled: false }).waitFor();
       await board.screenshot(`${name}-refused`);
+      assert.deepEqual(await violations(board.tab), []);
       assert.equal(await board.entry('Notes').count(), 0);
       await board.close({ refusals: true });
     });
@@ -192,6 +194,7 @@ for (const name of ['express', 'fastapi'])
       await board.choose(media.photo(`${'a very long name '.repeat(8)}.jpg`));
       await board.tab.getByText('ready').waitFor();
       await board.screenshot(`${name}-dark-narrow`);
+      assert.deepEqual(await violations(board.tab), []);
       const width = await board.tab.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(width <= 360, `${width}`);
       await board.close();
