@@ -48,8 +48,10 @@ export class Board {
     return this.tab.getByLabel('Title').fill(title);
   }
 
-  choose(...paths) {
-    return this.tab.getByLabel('Photos and videos').setInputFiles(paths);
+  /** Once the page's script is there: a person could not choose earlier. */
+  async choose(...paths) {
+    await this.tab.locator('[type=file]:enabled').waitFor();
+    await this.tab.getByLabel('Photos and videos').setInputFiles(paths);
   }
 
   row(name) {
