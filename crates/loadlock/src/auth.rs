@@ -1,6 +1,7 @@
-//! Who is asking: bearer tokens, kept and compared as SHA-256, or signed by the service itself.
+//! Who is asking: bearer tokens, kept and compared as SHA-256, or signed by the service itself or by the application.
 
 mod keyring;
+mod user;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -94,6 +95,12 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Call
         .ok_or(Kind::Unauthenticated)?;
     if token.starts_with(UPLOAD_PREFIX) {
         return upload_holder(app, token).await;
+    }
+    // A JWT has two dots.
+    if token.split('.').count() == 3 {
+        let owner = user::owner(token, &app.config.user_secrets, app.clock.now());
+        let owner = owner.ok_or(Kind::Unauthenticated)?;
+        return Ok(Caller::User { owner });
     }
     let given = hash(token);
     let known = app.config.tokens.iter();

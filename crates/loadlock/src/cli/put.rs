@@ -8,14 +8,18 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, bail};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::json;
 
 use super::{
     say,
     session::{DEFAULT_DATA, Session},
 };
-use crate::http::message::{
-    BeginRequest, Begun, Checksum, ChecksumAlgorithm, File, Promote, Sealed, State, Upload,
+use crate::{
+    clock::Ids,
+    http::message::{
+        BeginRequest, Begun, Checksum, ChecksumAlgorithm, File, Promote, Sealed, State, Upload,
+    },
 };
 use progress::Progress;
 use retry::{Refusal, retrying};
@@ -181,9 +185,9 @@ async fn send(service: &Service, args: &Args, path: PathBuf) -> anyhow::Result<D
     let source = Source::open(path).await?;
     let profile = choose_profile(args, &source)?;
     let promote = service.profile(&profile).await?.promote;
-    let begun = service
-        .begin(&request(args, profile, &source).await?)
-        .await?;
+    let request = request(args, profile, &source).await?;
+    let key = BASE64_URL_SAFE_NO_PAD.encode(Ids::random().secret()?);
+    let begun = service.begin(&request, &key).await?;
     let finished = tokio::select! {
         finished = finish(service, args, &source, &begun, promote) => finished,
         _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),

@@ -51,7 +51,7 @@ pub(super) fn opening() -> OpenApi {
     };
     components.add_security_scheme(
         "user",
-        bearer("llu_…", "An end user: sees and does what is theirs."),
+        bearer("JWT or llu_…", "An end user: sees and does what is theirs."),
     );
     components.add_security_scheme(
         "api_key",

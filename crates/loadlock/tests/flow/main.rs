@@ -5,6 +5,7 @@
     reason = "a `begin` is asked for, a `begun` is answered"
 )]
 
+mod claimed;
 mod claims;
 mod ends;
 mod faults;
@@ -15,5 +16,6 @@ mod many;
 mod methods;
 mod proxy;
 mod repeats;
+mod tokens;
 mod upload_url;
 mod world;

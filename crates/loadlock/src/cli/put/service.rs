@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::retry::{Refusal, Trouble, retrying, unreachable};
@@ -38,11 +38,14 @@ impl Service {
             .await?)
     }
 
-    /// Not repeated by itself: a service that is down should be heard of at once.
-    pub(super) async fn begin(&self, request: &BeginRequest) -> anyhow::Result<Begun> {
-        Ok(self
-            .call(Method::POST, "v1/uploads", &self.token, Some(request))
-            .await?)
+    /// Repeated under one key, so that a lost answer begins nothing twice.
+    pub(super) async fn begin(&self, request: &BeginRequest, key: &str) -> anyhow::Result<Begun> {
+        retrying(|| async {
+            let begin = self.request(Method::POST, "v1/uploads", &self.token)?;
+            let begin = begin.header("idempotency-key", key).json(request);
+            self.answered(begin).await
+        })
+        .await
     }
 
     pub(super) async fn sign(&self, upload: &Begun, parts: Vec<u32>) -> Result<Signed, Trouble> {
@@ -86,15 +89,28 @@ impl Service {
         token: &Sealed,
         body: Option<&impl Serialize>,
     ) -> Result<T, Trouble> {
-        let whom = || format!("the service at {}", self.api);
+        let mut request = self.request(method, path, token)?;
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.answered(request).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        token: &Sealed,
+    ) -> Result<RequestBuilder, Trouble> {
         let url = self
             .api
             .join(path)
             .map_err(|error| Trouble::Lasting(error.into()))?;
-        let mut request = self.http.request(method, url).bearer_auth(&token.0);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        Ok(self.http.request(method, url).bearer_auth(&token.0))
+    }
+
+    async fn answered<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Trouble> {
+        let whom = || format!("the service at {}", self.api);
         let answer = request
             .send()
             .await
