@@ -65,9 +65,14 @@ pub struct Bucket {
 impl Bucket {
     /// A connection to be. Asks for the identities' key pairs where they are not told; the store itself is asked nothing.
     pub async fn open(settings: &StoreSettings, clock: Clock) -> Result<Self, Error> {
+        let signing = Signing::new(settings, &clock).await?;
+        // The client asks for keys when it first needs them; who starts the service should hear at once that there are none.
+        let ServerIdentity(server) = &settings.server;
+        let keys = server.credentials(&settings.region).await;
+        keys.map_err(|error| error.saying(identity::keyless("server")))?;
         Ok(Self {
-            signing: Arc::new(Signing::new(settings, &clock).await?),
-            client: client(settings, &settings.server.0, clock).await,
+            signing: Arc::new(signing),
+            client: client(settings, server, clock).await,
             staging: settings.staging_bucket.as_str().into(),
             finals: settings.final_bucket.as_str().into(),
             conditional_writes: settings.conditional_writes,

@@ -6,6 +6,8 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+use crate::config::file::Faults;
+
 mod config;
 mod dev;
 mod doctor;
@@ -78,8 +80,23 @@ pub fn main() -> ExitCode {
 
 /// Says on standard error what went wrong, causes included.
 fn complain(error: &anyhow::Error) -> ExitCode {
-    let _ = writeln!(io::stderr().lock(), "loadlock: {error:#}");
+    let text = match error.downcast_ref::<Faults>() {
+        Some(faults) if io::stderr().is_terminal() => coloured(faults),
+        _ => format!("{error:#}"),
+    };
+    let _ = writeln!(io::stderr().lock(), "loadlock: {text}");
     ExitCode::FAILURE
+}
+
+/// Places in bold, what would be right in green.
+fn coloured(faults: &Faults) -> String {
+    let line = |line: &str| match (line.strip_prefix("    →"), line.split_once(": ")) {
+        (Some(right), _) => format!("    \x1b[32m→{right}\x1b[0m"),
+        (None, Some((place, says))) => format!("\x1b[1m{place}\x1b[0m: {says}"),
+        (None, None) => line.to_owned(),
+    };
+    let lines: Vec<String> = faults.to_string().lines().map(line).collect();
+    lines.join("\n")
 }
 
 /// Prints to standard output; a reader that has gone away is an error like any other.

@@ -156,6 +156,15 @@ impl Error {
         causes.join(": ")
     }
 
+    /// Says what exactly, beside the cause.
+    #[must_use]
+    pub fn saying(self, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
     /// Adds what a program may want to know beyond the code.
     #[must_use]
     pub fn with_details(self, details: Value) -> Self {

@@ -12,7 +12,10 @@ use loadlock_sigv4::{
     Bucket as Place, Condition, FormBuffer, PostPolicy, Presign, Secret, SignError, Signer,
 };
 
-use super::{Bucket, ReaderIdentity, StoreSettings, UploaderIdentity, identity::Pen};
+use super::{
+    Bucket, ReaderIdentity, StoreSettings, UploaderIdentity,
+    identity::{Pen, keyless},
+};
 use crate::{
     clock::{Clock, after, from_millis},
     error::{Error, Kind},
@@ -88,11 +91,16 @@ impl Signing {
         let UploaderIdentity(uploader) = &settings.uploader;
         let ReaderIdentity(reader) = &settings.reader;
         let place = |bucket: &str| Place::new(&settings.public_endpoint, bucket, settings.style);
+        let pen = |source| Pen::new(source, &settings.region, clock);
         Ok(Self {
             staging: place(&settings.staging_bucket).map_err(unsigned)?,
             finals: place(&settings.final_bucket).map_err(unsigned)?,
-            uploader: Uploader(Pen::new(uploader, &settings.region, clock).await?),
-            reader: Reader(Pen::new(reader, &settings.region, clock).await?),
+            uploader: Uploader(
+                pen(uploader)
+                    .await
+                    .map_err(|e| e.saying(keyless("uploader")))?,
+            ),
+            reader: Reader(pen(reader).await.map_err(|e| e.saying(keyless("reader")))?),
         })
     }
 }

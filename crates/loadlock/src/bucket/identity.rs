@@ -85,6 +85,11 @@ impl Source {
     }
 }
 
+/// For the person who starts the service.
+pub(super) fn keyless(identity: &str) -> String {
+    format!("there are no keys for the {identity} identity")
+}
+
 fn for_sdk(pair: &Credentials) -> aws_sdk_s3::config::Credentials {
     let token = pair.session_token().map(|token| token.expose().to_owned());
     let secret = pair.secret().expose();

@@ -49,12 +49,11 @@ pub(super) struct Args {
     /// Where promoted files live.
     #[arg(long, value_name = "NAME")]
     final_bucket: Option<String>,
-    /// The identities' keys: `own`, new ones to be made known to the store; `profiles` of the AWS configuration; or
-    /// `chain`, AWS's default credential chain.
+    /// Where the keys of the store's three identities come from.
     #[arg(long)]
     keys: Option<Keys>,
-    /// What logs call the application's server.
-    #[arg(long, default_value = "app", value_parser = super::key::name)]
+    /// What logs call whoever uses the API key.
+    #[arg(long, default_value = "app", value_name = "NAME", value_parser = super::key::name)]
     key_name: String,
 }
 

@@ -58,6 +58,9 @@ pub(super) struct Args {
         value_name = "TOKEN"
     )]
     token: Option<String>,
+    /// Whose the files are to be, where the token is an API key.
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
     /// Where `loadlock dev` keeps its data, to find its address and token.
     #[arg(long, default_value = DEFAULT_DATA, value_name = "DIR")]
     data: PathBuf,
@@ -243,7 +246,7 @@ async fn request(args: &Args, profile: String, source: &Source) -> anyhow::Resul
         checksum,
         metadata: (!metadata.is_empty()).then_some(metadata),
         method: None,
-        owner: None,
+        owner: args.owner.clone(),
     })
 }
 

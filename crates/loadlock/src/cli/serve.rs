@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use super::{bold, say, settings::ConfigFile, tasks::Tasks};
 use crate::{
     app::App,
+    bucket::{ReaderIdentity, ServerIdentity, UploaderIdentity},
     clock::{Clock, Ids},
     config::{Config, file::Settings},
     http,
@@ -40,6 +41,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         text(&app.config, &listen)
     };
 
+    warn_of_shared_keys(&app.config);
     let mut tasks = Tasks::default();
     if !args.no_workers {
         tasks.jobs(app.clone());
@@ -47,6 +49,18 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     tasks.api(http::router(app), listener);
     say(&ready)?;
     tasks.until_asked().await
+}
+
+/// A store that lets a stranger add to a signed request lets them do whatever its signer may.
+fn warn_of_shared_keys(config: &Config) {
+    let UploaderIdentity(uploader) = &config.store.uploader;
+    let ServerIdentity(server) = &config.store.server;
+    let ReaderIdentity(reader) = &config.store.reader;
+    if uploader == server || reader == server {
+        tracing::warn!(
+            "what clients are handed is signed with the server's own keys: give each identity its own"
+        );
+    }
 }
 
 /// A few lines for people.

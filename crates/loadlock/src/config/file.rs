@@ -11,7 +11,7 @@ use toml::de::DeTable;
 
 use super::{
     Config, Origins,
-    forms::{FILE, LISTEN, NAME, NAMED_SHA256, ORIGIN, SECRET, SHA256, URL},
+    forms::{CALLER, FILE, LISTEN, NAMED_SHA256, ORIGIN, PROFILE, SECRET, SHA256, URL},
     profiles,
     reader::Reader,
     section::Section,
@@ -122,7 +122,7 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
     let origins = root.list("origins", &ORIGIN);
     let secrets = root.required_list("secrets", &SECRET);
     let user_secrets = root.list("user_secrets", &SECRET);
-    let upload_url = root.optional("upload_url", &NAME);
+    let upload_url = root.optional("upload_url", &PROFILE);
     let tokens = api_keys(&root);
     let store = store::read(root.section("store"));
     let profiles = profiles::read(&root);
@@ -182,7 +182,7 @@ fn api_keys(root: &Section<'_>) -> Option<Vec<Token>> {
         .sections("api_keys")
         .into_iter()
         .map(|section| {
-            let name = section.required("name", &NAME);
+            let name = section.required("name", &CALLER);
             let hash = section.required("sha256", &SHA256);
             section.close();
             Some(Token::server_hashed(hash?, name?))

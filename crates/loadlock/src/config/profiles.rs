@@ -100,7 +100,7 @@ fn check_sizes(
         section.fault("max_size", &says, right);
     }
     if methods.is_some_and(<[Method]>::is_empty) {
-        section.fault("methods", "is empty", METHOD.right);
+        section.fault("methods", "is empty", &format!("[{}]", METHOD.right));
     }
 }
 

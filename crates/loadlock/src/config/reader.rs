@@ -16,8 +16,8 @@ pub struct Effective {
     /// `store`; empty for the settings above all sections.
     pub section: String,
     pub name: String,
-    /// As TOML writes it; of secrets only that they are there.
-    pub value: String,
+    /// As TOML writes it; of secrets only that they are there. None for what may be left out, and is.
+    pub value: Option<String>,
     /// None for a default.
     pub place: Option<Place>,
 }
@@ -43,7 +43,7 @@ impl<'r> Reader<'r> {
     /// The line of a byte of the text.
     pub(super) fn place(&self, offset: Option<usize>) -> Place {
         let Some(name) = &self.file else {
-            return Place::Variable("the environment".to_owned());
+            return Place::Variable("LOADLOCK_*".to_owned());
         };
         let before = offset.and_then(|offset| self.text.get(..offset));
         Place::File {

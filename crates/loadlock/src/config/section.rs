@@ -157,7 +157,10 @@ impl<'r> Section<'r> {
     pub(super) fn optional<T>(&self, name: &str, form: &Form<T>) -> Option<Option<T>> {
         match self.find(name) {
             Some((found, place)) => self.scalar(name, form, &found, &place).map(Some),
-            None => Some(None),
+            None => {
+                self.note(name, None, None);
+                Some(None)
+            }
         }
     }
 
@@ -335,6 +338,10 @@ impl<'r> Section<'r> {
     }
 
     fn effective(&self, name: &str, value: String, place: Option<Place>) {
+        self.note(name, Some(value), place);
+    }
+
+    fn note(&self, name: &str, value: Option<String>, place: Option<Place>) {
         self.reader.effective(Effective {
             section: self.path.clone(),
             name: name.to_owned(),

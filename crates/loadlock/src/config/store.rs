@@ -12,7 +12,8 @@ use crate::bucket::{
 
 pub(super) fn read(section: Section<'_>) -> Option<StoreSettings> {
     let endpoint = section.required("endpoint", &ENDPOINT);
-    let public_endpoint = section.optional("public_endpoint", &ENDPOINT);
+    let usual = endpoint.as_deref().unwrap_or_default();
+    let public_endpoint = section.or("public_endpoint", usual, &ENDPOINT);
     let region = section.required("region", &REGION);
     let style = section.or("style", "path", &STYLE);
     let staging_bucket = section.required("staging_bucket", &BUCKET);
@@ -25,7 +26,6 @@ pub(super) fn read(section: Section<'_>) -> Option<StoreSettings> {
         let says = "is the staging bucket too: clients could write there";
         section.fault("final_bucket", says, "another bucket");
     }
-    let public_endpoint = public_endpoint.and_then(|public| public.or_else(|| endpoint.clone()));
     let buckets = [
         ("staging_bucket", &staging_bucket),
         ("final_bucket", &final_bucket),

@@ -1,0 +1,383 @@
+//! Each fault with its line, and what would be right.
+
+use std::path::Path;
+
+use insta::assert_snapshot;
+use loadlock::config::file::load;
+
+use crate::{IMAGE, STORE, TOP, environment, faults, loaded};
+
+/// What is said of a sound file with one more line above its sections.
+fn top(line: &str) -> String {
+    faults(&[TOP, line, "\n", STORE, IMAGE].concat(), &[])
+}
+
+/// The same of a sound file with a line of `[store]` more, or another in its place.
+fn store(line: &str) -> String {
+    faults(&[TOP, &with(STORE, line), IMAGE].concat(), &[])
+}
+
+/// The same of `[profiles.image]`.
+fn image(line: &str) -> String {
+    faults(&[TOP, STORE, &with(IMAGE, line)].concat(), &[])
+}
+
+fn with(section: &str, line: &str) -> String {
+    let name = line.split(" = ").next().unwrap();
+    let others = section
+        .lines()
+        .filter(|other| other.split(" = ").next() != Some(name));
+    let lines: Vec<&str> = others.chain([line]).collect();
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn a_sound_file_has_none() {
+    loaded(&[TOP, STORE, IMAGE].concat(), &[]).unwrap();
+}
+
+#[test]
+fn a_file_that_is_not_there_is_missed_where_it_was_named() {
+    let named = load(Some(Path::new("none.toml")), &environment(&[])).unwrap_err();
+    assert_snapshot!(named, @r"
+    the configuration has a fault:
+
+      none.toml: there is no such file
+        → `loadlock init` writes one; or name another with --config
+    ");
+}
+
+#[test]
+fn what_is_no_toml_is_told_alone() {
+    assert_snapshot!(faults("listen = \n[store\na = 1\na = 2\n", &[]), @r#"
+    loadlock.toml:1: this is no TOML: string values must be quoted, expected literal string
+      → name = "value"; see docs/configuration.md
+    loadlock.toml:2: this is no TOML: unclosed table, expected `]`
+      → name = "value"; see docs/configuration.md
+    "#);
+}
+
+#[test]
+fn everything_that_is_missing_is_missed_at_once() {
+    assert_snapshot!(faults("[store]\n[profiles.image]\n[[api_keys]]\n", &[]), @r#"
+    loadlock.toml: `public_url` is missing
+      → public_url = "https://uploads.example.com", or LOADLOCK_PUBLIC_URL
+    loadlock.toml: `secrets` is missing
+      → secrets = ["at least 32 characters that nobody can guess"], or LOADLOCK_SECRETS
+    loadlock.toml:1: `store.endpoint` is missing
+      → endpoint = "https://s3.eu-central-1.amazonaws.com", or LOADLOCK_STORE_ENDPOINT
+    loadlock.toml:1: `store.region` is missing
+      → region = "eu-central-1", or LOADLOCK_STORE_REGION
+    loadlock.toml:1: `store.staging_bucket` is missing
+      → staging_bucket = "example-files", or LOADLOCK_STORE_STAGING_BUCKET
+    loadlock.toml:1: `store.final_bucket` is missing
+      → final_bucket = "example-files", or LOADLOCK_STORE_FINAL_BUCKET
+    loadlock.toml:2: `profiles.image.types` is missing
+      → types = ["image/jpeg", "image/*"], or LOADLOCK_PROFILES_IMAGE_TYPES
+    loadlock.toml:2: `profiles.image.max_size` is missing
+      → max_size = "25 MiB", or a number of bytes, or LOADLOCK_PROFILES_IMAGE_MAX_SIZE
+    loadlock.toml:3: `api_keys.name` is missing
+      → name = "shop"
+    loadlock.toml:3: `api_keys.sha256` is missing
+      → sha256 = 64 hexadecimal digits; `loadlock key` prints them
+    "#);
+}
+
+#[test]
+fn everything_that_is_missing_from_the_environment_is_missed_by_its_variable() {
+    let variables = environment(&[("LOADLOCK_PUBLIC_URL", "uploads.example.com")]);
+    assert_snapshot!(load(None, &variables).unwrap_err(), @r#"
+    the configuration has 7 faults:
+
+      LOADLOCK_*: `profiles` are missing: nothing could be uploaded
+        → a section [profiles.image] with its `types` and `max_size`
+
+      LOADLOCK_PUBLIC_URL: `public_url`: "uploads.example.com" does not begin with https:// or http://
+        → "https://uploads.example.com"
+
+      LOADLOCK_SECRETS: `secrets` is missing
+        → secrets = ["at least 32 characters that nobody can guess"]
+
+      LOADLOCK_STORE_ENDPOINT: `store.endpoint` is missing
+        → endpoint = "https://s3.eu-central-1.amazonaws.com"
+
+      LOADLOCK_STORE_FINAL_BUCKET: `store.final_bucket` is missing
+        → final_bucket = "example-files"
+
+      LOADLOCK_STORE_REGION: `store.region` is missing
+        → region = "eu-central-1"
+
+      LOADLOCK_STORE_STAGING_BUCKET: `store.staging_bucket` is missing
+        → staging_bucket = "example-files"
+
+    "#);
+}
+
+#[test]
+fn a_slip_of_the_pen_is_told_with_what_was_meant() {
+    assert_snapshot!(top("orgins = []"), @r"
+    loadlock.toml:3: there is no setting `orgins`
+      → did you mean `origins`?
+    ");
+    assert_snapshot!(store("end_point = \"x\""), @r"
+    loadlock.toml:8: there is no setting `store.end_point`
+      → did you mean `endpoint`?
+    ");
+    assert_snapshot!(image("lifetimes.grants = \"1 hour\""), @r"
+    loadlock.toml:11: there is no setting `profiles.image.lifetimes.grants`
+      → did you mean `grant`?
+    ");
+    assert_snapshot!(image("metadata.title.requird = true"), @r"
+    loadlock.toml:11: there is no setting `profiles.image.metadata.title.requird`
+      → did you mean `required`?
+    ");
+    assert_snapshot!(image("colour = \"red\""), @r"
+    loadlock.toml:11: there is no setting `profiles.image.colour`
+      → one of types, extensions, min_size, max_size, max_files, methods, key, promote, read, active_content, lifetimes, metadata
+    ");
+    assert_snapshot!(faults(&[TOP, STORE, IMAGE].concat(), &[("LOADLOCK_STORE_REGOIN", "x")]), @r"
+    LOADLOCK_STORE_REGOIN: there is no such setting
+      → LOADLOCK_STORE_REGION
+    ");
+}
+
+#[test]
+fn a_value_of_another_type_is_told_what_it_is() {
+    assert_snapshot!(top("listen = 8080"), @r#"
+    loadlock.toml:3: `listen` is a number
+      → "127.0.0.1:8080"
+    "#);
+    assert_snapshot!(top("origins = \"https://app.example.com\""), @r#"
+    loadlock.toml:3: `origins` is a text in quotes, and no list
+      → ["https://app.example.com"]
+    "#);
+    assert_snapshot!(top("origins = [1]"), @r#"
+    loadlock.toml:3: `origins` is a number
+      → "https://app.example.com"
+    "#);
+    assert_snapshot!(top("store = 1").lines().next().unwrap(), @"loadlock.toml:4: this is no TOML: duplicate key");
+    assert_snapshot!(top("profiles = [1]").lines().next().unwrap(), @"loadlock.toml:9: this is no TOML: cannot extend value of type array with a dotted key");
+    assert_snapshot!(top("api_keys = [\"x\"]"), @r"
+    loadlock.toml:3: `api_keys` is no list of sections
+      → [[api_keys]]
+    ");
+    assert_snapshot!(store("conditional_writes = \"true\""), @r"
+    loadlock.toml:8: `store.conditional_writes` is a text in quotes
+      → true or false, without quotes
+    ");
+    assert_snapshot!(store("server = \"x\""), @r"
+    loadlock.toml:8: `store.server` is no section
+      → [store.server]
+    ");
+    assert_snapshot!(image("max_size = 1.5"), @r#"
+    loadlock.toml:10: `profiles.image.max_size` is a number with a fraction
+      → "25 MiB", or a number of bytes
+    "#);
+    assert_snapshot!(image("max_files = \"3\""), @r"
+    loadlock.toml:11: `profiles.image.max_files` is a text in quotes
+      → a whole number from 1
+    ");
+}
+
+#[test]
+fn addresses_and_origins_are_whole_and_bare() {
+    assert_snapshot!(top("listen = \"8080\""), @r#"
+    loadlock.toml:3: `listen`: "8080" is no IP address with a port
+      → "127.0.0.1:8080"
+    "#);
+    assert_snapshot!(top("origins = [\"https://app.example.com/form\"]"), @r#"
+    loadlock.toml:3: `origins`: "https://app.example.com/form" has a path; an origin is scheme, host and port
+      → "https://app.example.com"
+    "#);
+    assert_snapshot!(top("origins = [\"*\"]"), @r#"
+    loadlock.toml:3: `origins`: "*" does not begin with https:// or http://
+      → "https://app.example.com"
+    "#);
+    assert_snapshot!(store("endpoint = \"s3.example.com\""), @r#"
+    loadlock.toml:7: `store.endpoint`: "s3.example.com" does not begin with https:// or http://
+      → "https://s3.example.com"
+    "#);
+    assert_snapshot!(store("public_endpoint = \"https://s3.example.com/?x\""), @r#"
+    loadlock.toml:8: `store.public_endpoint`: "https://s3.example.com/?x" has a user, query or fragment, which are no part of it
+      → "https://s3.eu-central-1.amazonaws.com"
+    "#);
+}
+
+#[test]
+fn secrets_are_long_and_keys_are_not_pasted_where_their_hash_belongs() {
+    assert_snapshot!(top("user_secrets = [\"too short\"]"), @r#"
+    loadlock.toml:3: `user_secrets` has a secret of 9 characters, which may be guessed
+      → "at least 32 characters that nobody can guess"
+    "#);
+    let key = |text: &str| format!("[[api_keys]]\nname = \"shop\"\nsha256 = \"{text}\"");
+    assert_snapshot!(top(&key("llk_Qm9uam91cg")), @r"
+    loadlock.toml:5: `api_keys.sha256` is the key itself, which belongs into the application
+      → its SHA-256; `loadlock key` prints it
+    ");
+    assert_snapshot!(top(&key("abc")), @r"
+    loadlock.toml:5: `api_keys.sha256` is no SHA-256
+      → 64 hexadecimal digits; `loadlock key` prints them
+    ");
+    assert_snapshot!(top(&key("abc").replace("shop", "my shop")), @r#"
+    loadlock.toml:4: `api_keys.name`: "my shop" is no name, which is 1 to 64 letters, digits, hyphens and underscores
+      → "shop"
+    loadlock.toml:5: `api_keys.sha256` is no SHA-256
+      → 64 hexadecimal digits; `loadlock key` prints them
+    "#);
+}
+
+#[test]
+fn buckets_are_two_and_can_be_addressed() {
+    assert_snapshot!(store("final_bucket = \"example-staging\""), @r"
+    loadlock.toml:7: `store.final_bucket` is the staging bucket too: clients could write there
+      → another bucket
+    ");
+    assert_snapshot!(store("staging_bucket = \"a/b\""), @r#"
+    loadlock.toml:7: `store.staging_bucket`: "a/b" is no bucket's name, which is 3 to 63 letters, digits, dots and hyphens
+      → "example-files"
+    "#);
+    assert_snapshot!(store("region = \"eu central\""), @r#"
+    loadlock.toml:7: `store.region`: "eu central" is no region's name
+      → "eu-central-1"
+    "#);
+    assert_snapshot!(store("style = \"host\""), @r#"
+    loadlock.toml:8: `store.style`: "host" is not known
+      → "path" or "virtual"
+    "#);
+    assert_snapshot!(store("style = \"virtual\"\npublic_endpoint = \"http://10.0.0.5:9000\""), @r#"
+    loadlock.toml:8: `store.style` is "virtual", but a bucket cannot be a subdomain of an IP address
+      → "path", or an endpoint with a name
+    "#);
+    assert_snapshot!(store("staging_bucket = \"Example_Staging\"\nstyle = \"virtual\""), @r#"
+    loadlock.toml:7: `store.staging_bucket` "Example_Staging" cannot be part of a host name, as the style "virtual" has it
+      → lower-case letters, digits, dots and hyphens
+    "#);
+}
+
+#[test]
+fn an_identity_has_a_pair_or_a_profile() {
+    assert_snapshot!(store("[store.uploader]"), @r#"
+    loadlock.toml:8: `store.uploader.access_key_id` is missing
+      → access_key_id = "AKIAIOSFODNN7EXAMPLE", or LOADLOCK_STORE_UPLOADER_ACCESS_KEY_ID
+    loadlock.toml:8: `store.uploader.secret_access_key` is missing
+      → secret_access_key = "…", or LOADLOCK_STORE_UPLOADER_SECRET_ACCESS_KEY
+    "#);
+    assert_snapshot!(store("server.access_key_id = \"SERVER\""), @r#"
+    loadlock.toml:8: `store.server.secret_access_key` is missing
+      → secret_access_key = "…", or LOADLOCK_STORE_SERVER_SECRET_ACCESS_KEY
+    "#);
+    assert_snapshot!(store("reader = { aws_profile = \"a\", access_key_id = \"b\" }"), @r"
+    loadlock.toml:8: `store.reader.aws_profile` stands beside a key pair: only one can be meant
+      → one of the two
+    ");
+    let half = [("LOADLOCK_STORE_READER_SECRET_ACCESS_KEY", "hush")];
+    assert_snapshot!(faults(&[TOP, STORE, IMAGE].concat(), &half), @r#"
+    loadlock.toml: `store.reader.access_key_id` is missing
+      → access_key_id = "AKIAIOSFODNN7EXAMPLE", or LOADLOCK_STORE_READER_ACCESS_KEY_ID
+    "#);
+}
+
+#[test]
+fn a_profile_says_what_is_possible() {
+    assert_snapshot!(image("types = []"), @r#"
+    loadlock.toml:10: `profiles.image.types` is empty
+      → ["image/jpeg", "image/*"]
+    "#);
+    assert_snapshot!(image("types = [\"image/png\", \"jpeg\"]"), @r#"
+    loadlock.toml:10: `profiles.image.types`: "jpeg" is no media type
+      → "image/jpeg", "image/*"
+    "#);
+    assert_snapshot!(image("extensions = [\".JPG\"]"), @r#"
+    loadlock.toml:11: `profiles.image.extensions`: ".JPG" is written without the dot, in lower case
+      → "jpg"
+    "#);
+    assert_snapshot!(image("max_size = \"25 megs\""), @r#"
+    loadlock.toml:10: `profiles.image.max_size`: "25 megs" is no size
+      → "25 MiB", or a number of bytes
+    "#);
+    assert_snapshot!(image("min_size = \"1 GiB\""), @r#"
+    loadlock.toml:10: `profiles.image.max_size` is 25 MiB, and `min_size` 1 GiB: no file would fit
+      → "1 GiB" or more
+    "#);
+    assert_snapshot!(image("max_size = \"6 TiB\""), @r#"
+    loadlock.toml:10: `profiles.image.max_size` is 6 TiB, more than S3 can hold
+      → "5 TiB" at most
+    "#);
+    assert_snapshot!(image("max_size = \"6 GiB\"\nmethods = [\"put\"]"), @r#"
+    loadlock.toml:10: `profiles.image.max_size` is 6 GiB, more than S3 can hold
+      → "5 GiB" at most, or "multipart" among the `methods`
+    "#);
+    assert_snapshot!(image("methods = []"), @r#"
+    loadlock.toml:11: `profiles.image.methods` is empty
+      → ["put", "post" or "multipart"]
+    "#);
+    assert_snapshot!(image("methods = [\"PUT\"]"), @r#"
+    loadlock.toml:11: `profiles.image.methods`: "PUT" is not known
+      → "put", "post" or "multipart"
+    "#);
+    assert_snapshot!(image("max_files = 0"), @r#"
+    loadlock.toml:11: `profiles.image.max_files`: "0" is no such number
+      → a whole number from 1
+    "#);
+    assert_snapshot!(image("key = \"{profile}/{name}\""), @r#"
+    loadlock.toml:11: `profiles.image.key`: "{profile}/{name}" will not do: `{name}` is no placeholder of a key template
+      → "{profile}/{owner}/{id}.{ext}"
+    "#);
+    assert_snapshot!(image("key = \"{profile}\""), @r#"
+    loadlock.toml:11: `profiles.image.key`: "{profile}" will not do: a key template must contain `{id}`
+      → "{profile}/{owner}/{id}.{ext}"
+    "#);
+    assert_snapshot!(image("read = \"everybody\""), @r#"
+    loadlock.toml:11: `profiles.image.read`: "everybody" is not known
+      → "public" or "owner"
+    "#);
+    assert_snapshot!(image("promote = \"later\""), @r#"
+    loadlock.toml:11: `profiles.image.promote`: "later" is not known
+      → "on_complete" or "on_claim"
+    "#);
+    assert_snapshot!(image("active_content = \"run\""), @r#"
+    loadlock.toml:11: `profiles.image.active_content`: "run" is not known
+      → "refuse" or "attach"
+    "#);
+    assert_snapshot!(image("lifetimes.grant = \"8 days\""), @r#"
+    loadlock.toml:11: `profiles.image.lifetimes.grant` is longer than any signature lives
+      → "7 days" at most
+    "#);
+    assert_snapshot!(image("lifetimes.upload = \"a fortnight\""), @r#"
+    loadlock.toml:11: `profiles.image.lifetimes.upload`: "a fortnight" is no length of time
+      → "15 minutes"
+    "#);
+    assert_snapshot!(image("lifetimes = { upload = \"20 hours\", ready = \"5 hours\" }"), @r#"
+    loadlock.toml:11: `profiles.image.lifetimes.upload` and `ready` are together more than a day, when the staging bucket clears away what was sent
+      → "12 hours", and ready = "6 hours"
+    "#);
+    assert_snapshot!(image("[profiles.\"my photos\"]\ntypes = [\"*/*\"]\nmax_size = 1"), @r"
+    loadlock.toml:11: `profiles.my photos` is no name, which is 1 to 64 letters, digits, hyphens and underscores
+      → [profiles.image]
+    ");
+}
+
+#[test]
+fn upload_url_names_a_profile() {
+    assert_snapshot!(top("upload_url = \"picture\""), @r#"
+    loadlock.toml:3: `upload_url` is "picture", and there is no such profile
+      → one of image
+    "#);
+}
+
+#[test]
+fn a_fault_of_the_environment_names_its_variable() {
+    let variables = [
+        ("LOADLOCK_STORE_CONDITIONAL_WRITES", "yes"),
+        ("LOADLOCK_PROFILES_IMAGE_MAX_SIZE", "much"),
+        ("LOADLOCK_API_KEYS", "shop"),
+    ];
+    assert_snapshot!(faults(&[TOP, STORE, IMAGE].concat(), &variables), @r#"
+    LOADLOCK_API_KEYS: `api_keys` has no `=`
+      → shop=64 hexadecimal digits
+    LOADLOCK_PROFILES_IMAGE_MAX_SIZE: `profiles.image.max_size`: "much" is no size
+      → "25 MiB", or a number of bytes
+    LOADLOCK_STORE_CONDITIONAL_WRITES: `store.conditional_writes`: "yes" is not known
+      → true or false, without quotes
+    "#);
+}
