@@ -11,6 +11,8 @@ mod doctor;
 mod help;
 #[path = "cli_program/identities.rs"]
 mod identities;
+#[path = "cli_program/keys.rs"]
+mod keys;
 #[path = "cli_program/kill.rs"]
 mod kill;
 #[path = "cli_program/media.rs"]
@@ -25,5 +27,7 @@ mod provisioned;
 mod put;
 #[path = "cli_program/schema.rs"]
 mod schema;
+#[path = "cli_program/serve.rs"]
+mod serve;
 #[path = "cli_program/store.rs"]
 mod store;

@@ -2,12 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
 
-use loadlock::{error::Kind, upload::Rejection};
+use loadlock::{
+    config::file::{self, Environment},
+    error::Kind,
+    upload::Rejection,
+};
 
 /// What each module may not name. `upload` is pure, `flow` knows neither HTTP nor SQL, only `http` knows axum.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -192,6 +197,54 @@ fn reasons() -> [Rejection; 8] {
         Rejection::PartsMismatch,
         Rejection::Lost,
     ]
+}
+
+/// A configuration in which nothing is left out that could be named.
+const EVERY_SECTION: &str = r#"public_url = "https://uploads.example.com"
+secrets = ["0123456789abcdef0123456789abcdef"]
+[[api_keys]]
+name = "shop"
+sha256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+[store]
+endpoint = "https://s3.example.com"
+region = "eu-central-1"
+staging_bucket = "example-staging"
+final_bucket = "example-files"
+[profiles.NAME]
+types = ["image/*"]
+max_size = "25 MiB"
+metadata.FIELD = {}
+"#;
+
+#[test]
+fn every_setting_is_documented_with_its_default() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("loadlock.toml");
+    fs::write(&path, EVERY_SECTION).unwrap();
+    let settings = file::load(Some(&path), &Environment::new()).unwrap();
+    let rows = settings.effective.iter().map(|setting| {
+        let section = setting.section.trim_matches(['[', ']']);
+        let name = [section, &setting.name].join(".");
+        let default = match (&setting.value, &setting.place) {
+            _ if setting.name == "public_endpoint" => "as `store.endpoint`".to_owned(),
+            (None, _) => "none".to_owned(),
+            (Some(_), Some(_)) => "required".to_owned(),
+            (Some(value), None) => format!("`{value}`"),
+        };
+        format!("| `{}` | {default} |", name.trim_start_matches('.'))
+    });
+    let expected: BTreeSet<String> = rows.collect();
+    let document = fs::read_to_string(root().join("../../docs/configuration.md")).unwrap();
+    let (_, table) = document.split_once("| setting | default | |\n").unwrap();
+    let lines = table
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with('|'));
+    let written: BTreeSet<String> = lines
+        .map(|line| line.split_inclusive('|').take(3).collect())
+        .collect();
+    let differing: Vec<&String> = expected.symmetric_difference(&written).collect();
+    assert!(differing.is_empty(), "{differing:#?}");
 }
 
 #[test]

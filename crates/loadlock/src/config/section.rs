@@ -155,13 +155,11 @@ impl<'r> Section<'r> {
         reason = "missing is no fault here, and a fault is not missing"
     )]
     pub(super) fn optional<T>(&self, name: &str, form: &Form<T>) -> Option<Option<T>> {
-        match self.find(name) {
-            Some((found, place)) => self.scalar(name, form, &found, &place).map(Some),
-            None => {
-                self.note(name, None, None);
-                Some(None)
-            }
+        if let Some((found, place)) = self.find(name) {
+            return self.scalar(name, form, &found, &place).map(Some);
         }
+        self.note(name, None, None);
+        Some(None)
     }
 
     /// A list; empty if it is missing.

@@ -52,8 +52,12 @@ impl Dev {
 
     /// A command that stays, once it is ready.
     pub(crate) fn run(arguments: &[&str]) -> Self {
-        let mut child = loadlock()
-            .args(arguments)
+        Self::spawn(loadlock().args(arguments))
+    }
+
+    /// The same of a command with its own surroundings.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .arg("--json")
             .stdout(Stdio::piped())
             .spawn()

@@ -37,9 +37,7 @@ fn the_least_that_is_said_makes_a_service() {
     assert_eq!(image.lifetimes.grant, Duration::from_mins(15));
 }
 
-#[test]
-fn everything_can_be_said_in_the_file() {
-    let text = r#"
+const EVERYTHING: &str = r#"
 listen = "0.0.0.0:80"
 public_url = "https://uploads.example.com/up/"
 records = "data/records.db"
@@ -82,7 +80,10 @@ metadata."caption of it".max_length = 0x10
 types = ["*/*"]
 max_size = 1
 "#;
-    let settings = loaded(text, &[]).unwrap();
+
+#[test]
+fn everything_can_be_said_in_the_file() {
+    let settings = loaded(EVERYTHING, &[]).unwrap();
     assert_eq!(settings.listen.to_string(), "0.0.0.0:80");
     let config = settings.config;
     assert_eq!(config.api_url, "https://uploads.example.com/up");
