@@ -24,7 +24,7 @@ import { retrying } from './retry.js';
  * @property {string} token the upload token
  * @property {string} expires_at
  * @property {Grant} grant
- * @property {string} [api] the service's address, where an application's server tells it
+ * @property {string} [api] the service's address
  *
  * @typedef {{signal: AbortSignal, idempotencyKey: string}} Asking the key is the same however often one upload is asked for
  * @typedef {(request: BeginRequest, asking: Asking) => Promise<Begun>} Begin

@@ -61,7 +61,7 @@ app.use((req, _res, next) => next(req.session.user ? undefined : { status: 401, 
 app.post('/uploads', async (req, res) => {
   const { filename, content_type, size } = req.body;
   const wish = { profile: 'post', owner: req.session.user, filename, content_type, size };
-  res.json({ ...(await loadlock('/v1/uploads', wish, req.get('idempotency-key'))), api: LOADLOCK_URL });
+  res.json(await loadlock('/v1/uploads', wish, req.get('idempotency-key')));
 });
 
 // The same without JavaScript: a plain form, rendered before a file is chosen, that sends to the store.

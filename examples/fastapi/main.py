@@ -15,8 +15,6 @@ from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel
 from starlette.middleware.sessions import SessionMiddleware
 
-LOADLOCK_URL = os.environ["LOADLOCK_URL"]
-
 app = FastAPI()
 secret = os.environ.get("SESSION_SECRET") or secrets.token_hex()
 app.add_middleware(SessionMiddleware, secret_key=secret, same_site="lax")  # and httpOnly, always
@@ -24,7 +22,9 @@ app.mount("/static", StaticFiles(directory="static"))
 app.mount("/shared", StaticFiles(directory="../shared"))
 templates = Jinja2Templates("templates")
 loadlock = httpx.AsyncClient(
-    base_url=LOADLOCK_URL, headers={"authorization": f"Bearer {os.environ['LOADLOCK_API_KEY']}"}, timeout=60
+    base_url=os.environ["LOADLOCK_URL"],
+    headers={"authorization": f"Bearer {os.environ['LOADLOCK_API_KEY']}"},
+    timeout=60,
 )
 database = sqlite3.connect(os.environ.get("DATABASE", "pinboard.db"), isolation_level=None, check_same_thread=False)
 database.row_factory = sqlite3.Row
@@ -87,8 +87,7 @@ class Wish(BaseModel):
 @app.post("/uploads")
 async def begin(user: User, wish: Wish):
     """The browser is about to send a file: Loadlock begins, for this user."""
-    begun = await ask("/v1/uploads", {"profile": "post", "owner": user, "method": "put", **wish.model_dump()})
-    return {**begun, "api": LOADLOCK_URL}
+    return await ask("/v1/uploads", {"profile": "post", "owner": user, "method": "put", **wish.model_dump()})
 
 
 @app.post("/file")

@@ -14,7 +14,7 @@ async function loadlock(path, body) {
 app.post('/uploads', signedIn, express.json(), async (req, res) => {
   const { filename, content_type, size } = req.body;
   const wish = { profile: 'photo', owner: req.session.user, filename, content_type, size };
-  res.json({ ...(await loadlock('/v1/uploads', wish)), api: LOADLOCK_URL });
+  res.json(await loadlock('/v1/uploads', wish));
 });
 
 app.post('/photos', signedIn, express.json(), async (req, res) => {

@@ -85,11 +85,12 @@ impl From<&State> for message::State {
     }
 }
 
-pub(super) fn begun(begun: flow::Begun) -> message::Begun {
+pub(super) fn begun(app: &App, begun: flow::Begun) -> message::Begun {
     message::Begun {
         reference: None,
         id: begun.upload.id.to_string(),
         state: (&begun.upload.state).into(),
+        api: app.config.api_url.clone(),
         token: sealed(&begun.token),
         expires_at: time(begun.upload.expires_at),
         grant: grant(begun.grant),
@@ -116,11 +117,11 @@ fn content_url(app: &App, id: upload::UploadId) -> String {
     format!("{}/f/{id}", app.config.api_url)
 }
 
-pub(super) fn begun_many(files: Vec<flow::Named<flow::Begun>>) -> message::BegunMany {
+pub(super) fn begun_many(app: &App, files: Vec<flow::Named<flow::Begun>>) -> message::BegunMany {
     let one = |flow::Named { reference, file }| match file {
         Ok(file) => message::BegunFile::Begun(message::Begun {
             reference: Some(reference),
-            ..begun(file)
+            ..begun(app, file)
         }),
         Err(error) => message::BegunFile::Refused(message::RefusedFile {
             reference,

@@ -67,11 +67,11 @@ pub(super) async fn begin_upload(
     Ok(match asked(&sent)? {
         message::Begin::One(request) => {
             let begun = flow::begin(&app, &caller, begin(request)?, once).await?;
-            (StatusCode::CREATED, Json(render::begun(begun))).into_response()
+            (StatusCode::CREATED, Json(render::begun(&app, begun))).into_response()
         }
         message::Begin::Many(request) => {
             let begun = flow::begin_many(&app, &caller, begin_many(request), once).await?;
-            Json(render::begun_many(begun)).into_response()
+            Json(render::begun_many(&app, begun)).into_response()
         }
     })
 }

@@ -103,6 +103,9 @@ pub struct Begun {
     #[schema(example = "01KAN3V9Q5W2M8Z7T4R6Y1XHBE")]
     pub id: String,
     pub state: State,
+    /// The service's address, for whoever was given this by an application's server.
+    #[schema(format = "uri", example = "https://uploads.example.com")]
+    pub api: String,
     /// The upload token: good for this upload alone (sign, complete, abort, look).
     #[schema(value_type = String, example = "llt_2tS8m1yFhZ0bD7vQ9kXw3nR5uJ6cL4eA")]
     pub token: Sealed,
