@@ -215,3 +215,25 @@ async fn renew(pen: Weak<Pen>, provider: SharedCredentialsProvider, clock: Clock
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_renewed_in_good_time_and_sooner_the_shorter_they_live() {
+        fn check(lives_seconds: u64, renewed_after_seconds: i64) {
+            let now = Timestamp::UNIX_EPOCH;
+            let ends = SystemTime::from(now) + Duration::from_secs(lives_seconds);
+            let signer = Signer::new(Credentials::new("id", "secret"), "us-east-1");
+            let present = Present::new(signer, Some(ends), now);
+            let renewed = present.renew_at.unwrap().as_second();
+            assert_eq!(renewed, renewed_after_seconds, "{lives_seconds}");
+        }
+        check(6 * 3600, 6 * 3600 - 900);
+        check(15 * 60, 10 * 60);
+        check(60, 40);
+        check(6, 4);
+        check(0, 0);
+    }
+}
