@@ -1,13 +1,17 @@
 //! Who is asking: bearer tokens, kept and compared as SHA-256, or signed by the service itself or by the application.
 
 mod keyring;
+mod link;
 mod user;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-pub use self::keyring::{KeyRing, Purpose, Signature};
+pub use self::{
+    keyring::{KeyRing, Purpose, Signature},
+    link::{Link, link},
+};
 pub use loadlock_sigv4::Secret;
 
 use crate::{

@@ -57,6 +57,14 @@ pub fn after(at: Timestamp, by: Duration) -> Timestamp {
     from_millis(at.as_millisecond().saturating_add(by))
 }
 
+/// `now`, set back to the start of a quarter of `lifetime`: what is signed then is the same for a while, and lives for three
+/// quarters of its lifetime at least.
+pub fn rounded(now: Timestamp, lifetime: Duration) -> Timestamp {
+    let quarter = i64::try_from(lifetime.as_secs() / 4 * 1000).unwrap_or(i64::MAX);
+    let millis = now.as_millisecond();
+    from_millis(millis - millis.rem_euclid(quarter.max(1000)))
+}
+
 /// Where ids and secrets come from.
 #[derive(Clone)]
 pub struct Ids(Chance);

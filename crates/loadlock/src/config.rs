@@ -132,6 +132,7 @@ fn dev_profile(
         },
         promote,
         read: Read::Public,
+        link_lifetime: None,
         active_content: ActiveContent::Refuse,
     })
 }

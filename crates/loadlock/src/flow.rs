@@ -11,6 +11,8 @@ mod complete;
 mod end;
 mod files;
 mod inspect;
+mod links;
+mod open;
 mod promote;
 mod return_to;
 mod sign;
@@ -23,14 +25,14 @@ pub use self::{
     claim::{Claim, claim},
     complete::{Progress, complete, look},
     end::abort,
-    files::{
-        DisplayUrls, FilePage, FileQuery, ShownFile, delete_file, display_urls, file, files, open,
-    },
+    files::{DisplayUrls, FilePage, FileQuery, ShownFile, delete_file, display_urls, file, files},
+    links::{FileLink, FileLinks, content_url, links},
+    open::{Admitted, Opened, Visitor, open},
     return_to::return_to,
     sign::{HeldPart, Signed, sign},
     upload_url::{UploadUrl, upload_url},
 };
-pub use crate::bucket::grant::{DisplayUrl, Grant, SignedPart};
+pub use crate::bucket::grant::{DisplayUrl, Grant, Reading, SignedPart};
 use crate::{
     app::App,
     auth::Caller,

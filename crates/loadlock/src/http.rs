@@ -34,10 +34,15 @@ mod trace;
 mod uploads;
 
 /// The service's routes with everything around them: the document, tracing, CORS, security headers, errors in our envelope.
+///
+/// An application may nest them below a path, which `public_url` then ends in. If a middleware of its own puts a
+/// [`Caller`](crate::auth::Caller) into a request's extensions, that is who is asking, whatever the `authorization` header says.
+/// Where it does so by a cookie, that should be `SameSite=Lax` or `Strict`: not every call here needs a header that other sites
+/// cannot send.
 pub fn router(app: App) -> Router {
     let (routes, document) = table().split_for_parts();
     routes
-        .merge(document::pages(&document))
+        .merge(document::pages(document, &app.config.api_url))
         .fallback(no_such_address)
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::map_response(safe_headers))
@@ -65,6 +70,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(signed_in(OWNERS, routes!(forms::sign_upload_url), forms::UPLOAD_URL))
         .routes(signed_in(OWNERS, routes!(files::list_files), files::LIST))
         .routes(signed_in(OWNERS, routes!(files::sign_urls), files::URLS))
+        .routes(signed_in(OWNERS, routes!(files::sign_links), files::URLS))
         .routes(signed_in(OWNERS, routes!(files::show_file), files::ONE))
         .routes(signed_in(OWNERS, routes!(files::delete_file), files::ONE))
         .routes(refusing(routes!(files::open_file), files::OPEN))

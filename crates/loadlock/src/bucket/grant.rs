@@ -17,7 +17,7 @@ use super::{
     identity::{Pen, keyless},
 };
 use crate::{
-    clock::{Clock, after, from_millis},
+    clock::{Clock, after, rounded},
     error::{Error, Kind},
     upload::{Method, ObjectKey, PartNumber, Upload},
 };
@@ -63,6 +63,13 @@ pub struct SignedPart {
     pub url: Secret,
     pub headers: Headers,
     pub size_bytes: u64,
+}
+
+/// How a file is read: the method is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    Get,
+    Head,
 }
 
 /// A URL that shows a stored file for a while.
@@ -250,18 +257,19 @@ impl Bucket {
     pub fn display(
         &self,
         key: &ObjectKey,
+        reading: Reading,
         lifetime: Duration,
         now: Timestamp,
     ) -> Result<DisplayUrl, Error> {
-        let grain = i64::try_from(lifetime.as_secs() / 4 * 1000)
-            .unwrap_or(i64::MAX)
-            .max(1000);
-        let millis = now.as_millisecond();
-        let signed_at = from_millis(millis - millis.rem_euclid(grain));
+        let signed_at = rounded(now, lifetime);
         let pen = self.signing.reader.0.at(now)?;
         let expires_at = pen.until(after(signed_at, lifetime));
         let lifetime = until(expires_at, signed_at);
-        let request = Presign::new("GET", &self.signing.finals, key.as_str(), lifetime);
+        let verb = match reading {
+            Reading::Get => "GET",
+            Reading::Head => "HEAD",
+        };
+        let request = Presign::new(verb, &self.signing.finals, key.as_str(), lifetime);
         Ok(DisplayUrl {
             url: presign(&pen.signer, &request, signed_at)?,
             expires_at,

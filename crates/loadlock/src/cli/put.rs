@@ -172,7 +172,7 @@ impl Done {
         ];
         match &self.file {
             Some(file) => {
-                lines.push(format!("  address  {}", super::bold(&file.content_url)));
+                lines.push(format!("  address  {}", super::bold(&file.content_url.0)));
                 lines.extend(file.url.as_ref().map(|url| format!("  display  {}", url.0)));
             }
             None => {

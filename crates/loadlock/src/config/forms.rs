@@ -237,8 +237,13 @@ pub(crate) const PROMOTE: Form<Promote> = text("\"on_complete\" or \"on_claim\""
     one_of(text, &all)
 });
 
-pub(crate) const READ: Form<Read> = text("\"public\" or \"owner\"", |text| {
-    one_of(text, &[("public", Read::Public), ("owner", Read::Owner)])
+pub(crate) const READ: Form<Read> = text("\"public\", \"signed\" or \"owner\"", |text| {
+    let all = [
+        ("public", Read::Public),
+        ("signed", Read::Signed),
+        ("owner", Read::Owner),
+    ];
+    one_of(text, &all)
 });
 
 pub(crate) const ACTIVE: Form<ActiveContent> = text("\"refuse\" or \"attach\"", |text| {

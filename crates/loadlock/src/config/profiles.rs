@@ -8,7 +8,7 @@ use super::{
     },
     section::Section,
 };
-use crate::upload::{Lifetimes, MetadataRule, Method, Profile, profile::in_words};
+use crate::upload::{Lifetimes, MetadataRule, Method, Profile, Read, profile::in_words};
 
 /// S3 takes no larger object in one piece, and none larger at all.
 const MAX_SINGLE_BYTES: u64 = 5 << 30;
@@ -51,6 +51,11 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
     let key = section.or("key", "{profile}/{owner}/{id}.{ext}", &KEY);
     let promote = section.or("promote", "on_complete", &PROMOTE);
     let read = section.or("read", "owner", &READ);
+    let link_lifetime = section.optional("link_lifetime", &LIFETIME);
+    if link_lifetime.flatten().is_some() && read.is_some_and(|read| read != Read::Signed) {
+        let says = "is for files that are read by signed links";
+        section.fault("link_lifetime", says, "nothing, or read = \"signed\"");
+    }
     let active_content = section.or("active_content", "refuse", &ACTIVE);
     let lifetimes = lifetimes(section.section("lifetimes"));
     let metadata = metadata(section.section("metadata"));
@@ -73,6 +78,7 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
         lifetimes: lifetimes?,
         promote: promote?,
         read: read?,
+        link_lifetime: link_lifetime?,
         active_content: active_content?,
     })
 }

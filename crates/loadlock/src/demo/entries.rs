@@ -76,7 +76,7 @@ impl From<File> for Media {
             size,
             width,
             height,
-            content_url,
+            content_url: content_url.0,
         }
     }
 }

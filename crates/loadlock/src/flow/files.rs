@@ -1,15 +1,15 @@
-//! Files: records, display URLs, the stable address, deletion.
+//! Files: records, display URLs, deletion.
 
 use std::time::Duration;
 
 use crate::{
     app::App,
     auth::Caller,
-    bucket::grant::DisplayUrl,
+    bucket::grant::{DisplayUrl, Reading},
     error::{Error, Kind},
     flow,
     records::{Change, FileChange, Outcome},
-    upload::{File, Owner, Read, State, UploadId},
+    upload::{File, ObjectKey, Owner, State, UploadId},
 };
 
 /// How long a display URL lives where no profile says it any more.
@@ -82,7 +82,7 @@ fn whose(caller: &Caller, named: Option<&str>) -> Result<Option<Owner>, Error> {
     }
 }
 
-fn no_files() -> Error {
+pub(super) fn no_files() -> Error {
     Kind::Forbidden.because("an upload token is for its one upload only")
 }
 
@@ -93,7 +93,7 @@ pub async fn file(app: &App, caller: &Caller, id: UploadId) -> Result<ShownFile,
 }
 
 /// A file that this caller may see; another's is as unknown as none.
-async fn found(app: &App, caller: &Caller, id: UploadId) -> Result<Option<File>, Error> {
+pub(super) async fn found(app: &App, caller: &Caller, id: UploadId) -> Result<Option<File>, Error> {
     let file = app.records.file(id).await?;
     match caller {
         Caller::Server { .. } => Ok(file),
@@ -102,20 +102,28 @@ async fn found(app: &App, caller: &Caller, id: UploadId) -> Result<Option<File>,
     }
 }
 
-fn missing(id: UploadId) -> Error {
+pub(super) fn missing(id: UploadId) -> Error {
     Kind::NotFound.because(format!("there is no file `{id}`"))
 }
 
 /// A file with a URL that shows it.
 pub(super) fn show(app: &App, file: File) -> Result<ShownFile, Error> {
-    let display = display(app, &file)?;
-    Ok(ShownFile { file, display })
+    Ok(ShownFile {
+        display: display(app, (&file.profile, &file.key), Reading::Get)?,
+        file,
+    })
 }
 
-fn display(app: &App, file: &File) -> Result<DisplayUrl, Error> {
-    let profile = app.config.profile(&file.profile);
+/// A URL that shows what lies at a key, for as long as the profile of that name says.
+pub(super) fn display(
+    app: &App,
+    (profile, key): (&str, &ObjectKey),
+    reading: Reading,
+) -> Result<DisplayUrl, Error> {
+    let profile = app.config.profile(profile);
     let lifetime = profile.map_or(DISPLAY, |profile| profile.lifetimes.display);
-    app.bucket.display(&file.key, lifetime, app.clock.now())
+    let now = app.clock.now();
+    app.bucket.display(key, reading, lifetime, now)
 }
 
 /// Deletes record and object; nothing is wrong if it is gone already.
@@ -153,37 +161,19 @@ pub async fn delete_file(app: &App, caller: &Caller, id: UploadId) -> Result<(),
     Err(Kind::Unavailable.because(format!("file `{id}` is changing: try again")))
 }
 
-/// Display URLs for up to 100 files.
+/// Display URLs for files.
 pub async fn display_urls(
     app: &App,
     caller: &Caller,
     ids: &[UploadId],
 ) -> Result<DisplayUrls, Error> {
-    if ids.len() > 100 {
-        return Err(Kind::InvalidRequest.because("`ids` takes at most 100 ids"));
-    }
     let mut urls = Vec::with_capacity(ids.len());
     let mut missing = Vec::new();
     for id in ids {
         match found(app, caller, *id).await? {
-            Some(file) => urls.push((*id, display(app, &file)?)),
+            Some(file) => urls.push((*id, show(app, file)?.display)),
             None => missing.push(*id),
         }
     }
     Ok(DisplayUrls { urls, missing })
-}
-
-/// The stable address: a fresh display URL, for whom the profile lets read. `caller` is nobody in an `<img src>`.
-pub async fn open(app: &App, caller: Option<&Caller>, id: UploadId) -> Result<DisplayUrl, Error> {
-    let file = app.records.file(id).await?.ok_or_else(|| missing(id))?;
-    // A file outlives its profile; nobody says any more that all may read it.
-    let profile = app.config.profile(&file.profile);
-    match (profile.map_or(Read::Owner, |profile| profile.read), caller) {
-        (Read::Public, _) => display(app, &file),
-        (Read::Owner, None) => Err(Kind::Unauthenticated.into()),
-        (Read::Owner, Some(caller)) => {
-            let file = found(app, caller, id).await?.ok_or_else(|| missing(id))?;
-            display(app, &file)
-        }
-    }
 }

@@ -142,7 +142,7 @@ async fn copy(app: &App, upload: &Upload, form: &Metadata) -> Result<Option<File
         content_disposition: content_disposition(disposition, &file.filename),
         cache_control: match profile.read {
             Read::Public => "public, max-age=31536000, immutable",
-            Read::Owner => "private, max-age=31536000, immutable",
+            Read::Signed | Read::Owner => "private, max-age=31536000, immutable",
         },
     };
     match app.bucket.promote(inspected, &to).await? {

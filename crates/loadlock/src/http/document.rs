@@ -1,23 +1,27 @@
 //! The `OpenAPI` document: what stands above the routes, what is true of all of them, and the pages that show it.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Json, Router, routing::get};
+use axum::{
+    Json, Router,
+    extract::Path,
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse as _, Redirect, Response},
+    routing::get,
+};
 use serde_json::json;
 use utoipa::{
     OpenApi as _,
     openapi::{
-        Content, OpenApi, Ref, RefOr, Response, ResponseBuilder, SecurityRequirement,
+        Content, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement, Server,
         path::Operation,
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
 use utoipa_axum::router::UtoipaMethodRouter;
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::Config;
 
 use super::message::ErrorAnswer;
 use crate::{app::App, error::Kind};
-
-const PATH: &str = "/openapi.json";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -123,7 +127,7 @@ fn operations(routes: &mut UtoipaMethodRouter<App>) -> impl Iterator<Item = &mut
 }
 
 /// One status's refusals, each with its sentence and an example.
-fn refusal(kinds: &[Kind]) -> Response {
+fn refusal(kinds: &[Kind]) -> utoipa::openapi::Response {
     let lines = kinds
         .iter()
         .map(|kind| format!("`{}`: {}", kind.code(), kind.sentence()));
@@ -147,10 +151,32 @@ fn refusal(kinds: &[Kind]) -> Response {
         .build()
 }
 
-/// The document itself, and a page to browse it, all from the binary.
-pub(super) fn pages(document: &OpenApi) -> Router<App> {
-    let document = Json(document.clone());
-    let show = get(async move || document.clone());
-    let browser: Router<App> = SwaggerUi::new("/docs").config(Config::from(PATH)).into();
-    browser.route(PATH, show)
+/// The document itself, and a page to browse it, all from the binary. Their links are relative, so that the service can be
+/// mounted below any path of an application.
+pub(super) fn pages(mut document: OpenApi, api_url: &str) -> Router<App> {
+    document.servers = Some(vec![Server::new(api_url)]);
+    let document = Json(document);
+    let browser = Arc::new(Config::from("../openapi.json"));
+    let index = Arc::clone(&browser);
+    Router::new()
+        .route("/openapi.json", get(async move || document.clone()))
+        .route("/docs", get(Redirect::temporary("docs/")))
+        .route("/docs/", get(async move || page("", index)))
+        .route(
+            "/docs/{*rest}",
+            get(async move |Path(rest): Path<String>| page(&rest, browser)),
+        )
+}
+
+fn page(path: &str, config: Arc<Config<'static>>) -> Response {
+    match utoipa_swagger_ui::serve(path, config) {
+        Ok(Some(file)) => {
+            let kind = [(CONTENT_TYPE, file.content_type)];
+            (kind, file.bytes.into_owned()).into_response()
+        }
+        Ok(None) => Kind::NotFound
+            .because("there is nothing at this address")
+            .into_response(),
+        Err(error) => Kind::Internal.caused_by(error.to_string()).into_response(),
+    }
 }

@@ -11,11 +11,13 @@ pub use self::{
         Begin, BeginManyRequest, BeginRequest, Begun, BegunFile, BegunMany, FileRequest,
         RefusedFile,
     },
+    file::{DisplayUrl, File, FilePage, Link, Links, LinksRequest, Urls, UrlsRequest},
     grant::{Grant, HeldPart, Part, SignRequest, Signed, UploadUrl, UploadUrlRequest},
     profile::{MetadataRule, Profile, Profiles, Promote},
 };
 
 mod begin;
+mod file;
 mod grant;
 mod profile;
 
@@ -123,44 +125,6 @@ pub struct Reason {
     pub message: String,
 }
 
-/// The lasting record of a promoted upload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct File {
-    #[schema(example = "01KAN3V9Q5W2M8Z7T4R6Y1XHBE")]
-    pub id: String,
-    pub profile: String,
-    pub owner: String,
-    pub filename: String,
-    /// What inspection found the bytes to be.
-    #[schema(example = "image/jpeg")]
-    pub content_type: String,
-    pub size: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checksum: Option<Checksum>,
-    /// Pixels, for images whose header tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub width: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub height: Option<u32>,
-    /// The form data that came with the upload and its claim.
-    pub metadata: BTreeMap<String, String>,
-    #[schema(format = DateTime)]
-    pub created_at: String,
-    /// The stable address, for `<img src>` and for a database.
-    #[schema(
-        format = "uri",
-        example = "http://127.0.0.1:8080/f/01KAN3V9Q5W2M8Z7T4R6Y1XHBE"
-    )]
-    pub content_url: String,
-    /// A display URL, signed and passing; with single look-ups and claims.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = "uri")]
-    pub url: Option<Sealed>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    pub url_expires_at: Option<String>,
-}
-
 /// Which uploads an application's server takes, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -178,42 +142,6 @@ pub struct ClaimRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Claimed {
     pub files: Vec<File>,
-}
-
-/// One page of files, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FilePage {
-    pub files: Vec<File>,
-    /// Give it as `cursor` for the next page; absent on the last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
-}
-
-/// The files that are to be displayed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UrlsRequest {
-    /// At most 100 ids.
-    #[schema(max_items = 100)]
-    pub ids: Vec<String>,
-}
-
-/// Display URLs for the files that exist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Urls {
-    pub urls: Vec<DisplayUrl>,
-    /// The ids that name no file the caller may see.
-    pub missing: Vec<String>,
-}
-
-/// A signed address of a file's bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct DisplayUrl {
-    pub id: String,
-    #[schema(value_type = String, format = "uri")]
-    pub url: Sealed,
-    #[schema(format = DateTime)]
-    pub expires_at: String,
 }
 
 /// Every refusal, in one envelope.

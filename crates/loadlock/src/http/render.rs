@@ -107,14 +107,13 @@ pub(super) fn upload_url(app: &App, begun: flow::Begun) -> Result<message::Uploa
     Ok(message::UploadUrl {
         id: begun.upload.id.to_string(),
         put_url: sealed(&url),
-        get_url: content_url(app, begun.upload.id),
+        get_url: content_url(app, begun.upload.id, &begun.upload.profile),
         expires_at: time(expires_at),
     })
 }
 
-/// The stable address of a file's bytes.
-fn content_url(app: &App, id: upload::UploadId) -> String {
-    format!("{}/f/{id}", app.config.api_url)
+fn content_url(app: &App, id: upload::UploadId, profile: &str) -> message::Sealed {
+    sealed(&flow::content_url(app, id, profile))
 }
 
 pub(super) fn begun_many(app: &App, files: Vec<flow::Named<flow::Begun>>) -> message::BegunMany {
@@ -227,7 +226,7 @@ pub(super) fn upload(upload: upload::Upload) -> message::Upload {
 pub(super) fn file(app: &App, file: upload::File) -> message::File {
     let (width, height) = file.dimensions.unzip();
     message::File {
-        content_url: content_url(app, file.id),
+        content_url: content_url(app, file.id, &file.profile),
         id: file.id.to_string(),
         profile: file.profile,
         owner: file.owner.to_string(),
@@ -257,6 +256,14 @@ pub(super) fn display_url(id: upload::UploadId, display: &flow::DisplayUrl) -> m
         id: id.to_string(),
         url: sealed(&display.url),
         expires_at: time(display.expires_at),
+    }
+}
+
+pub(super) fn link(link: &flow::FileLink) -> message::Link {
+    message::Link {
+        id: link.id.to_string(),
+        url: sealed(&link.url),
+        expires_at: link.expires_at.map(time),
     }
 }
 

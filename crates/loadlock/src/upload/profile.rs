@@ -35,6 +35,8 @@ pub struct Profile {
     pub lifetimes: Lifetimes,
     pub promote: Promote,
     pub read: Read,
+    /// How long a link lives where files are read by signed ones; none: it does not expire.
+    pub link_lifetime: Option<Duration>,
     pub active_content: ActiveContent,
 }
 
@@ -84,7 +86,11 @@ pub enum Promote {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Read {
+    /// Anybody.
     Public,
+    /// Whoever holds a link that the service has signed; and the owner.
+    Signed,
+    /// The owner, signed in.
     Owner,
 }
 
@@ -306,6 +312,7 @@ mod tests {
             },
             promote: Promote::OnComplete,
             read: Read::Public,
+            link_lifetime: None,
             active_content: ActiveContent::Refuse,
         }
     }

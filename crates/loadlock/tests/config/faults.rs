@@ -133,7 +133,7 @@ fn a_slip_of_the_pen_is_told_with_what_was_meant() {
     ");
     assert_snapshot!(image("colour = \"red\""), @r"
     loadlock.toml:11: there is no setting `profiles.image.colour`
-      → one of types, extensions, min_size, max_size, max_files, methods, key, promote, read, active_content, lifetimes, metadata
+      → one of types, extensions, min_size, max_size, max_files, methods, key, promote, read, link_lifetime, active_content, lifetimes, metadata
     ");
     assert_snapshot!(faults(&[TOP, STORE, IMAGE].concat(), &[("LOADLOCK_STORE_REGOIN", "x")]), @r"
     LOADLOCK_STORE_REGOIN: there is no such setting
@@ -329,7 +329,11 @@ fn a_profile_says_what_is_possible() {
     "#);
     assert_snapshot!(image("read = \"everybody\""), @r#"
     loadlock.toml:11: `profiles.image.read`: "everybody" is not known
-      → "public" or "owner"
+      → "public", "signed" or "owner"
+    "#);
+    assert_snapshot!(image("link_lifetime = \"30 days\""), @r#"
+    loadlock.toml:11: `profiles.image.link_lifetime` is for files that are read by signed links
+      → nothing, or read = "signed"
     "#);
     assert_snapshot!(image("promote = \"later\""), @r#"
     loadlock.toml:11: `profiles.image.promote`: "later" is not known

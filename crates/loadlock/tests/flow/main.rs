@@ -7,6 +7,7 @@
 
 mod claimed;
 mod claims;
+mod embedded;
 mod ends;
 mod faults;
 mod forms;
@@ -15,6 +16,7 @@ mod leases;
 mod many;
 mod methods;
 mod proxy;
+mod reading;
 mod repeats;
 mod tokens;
 mod upload_url;

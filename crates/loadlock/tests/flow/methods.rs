@@ -337,28 +337,6 @@ async fn files_are_listed_to_their_owner_page_by_page() {
 }
 
 #[tokio::test]
-async fn display_urls_stay_the_same_for_a_while() {
-    let world = World::new().await;
-    let begun = world.begin(png()).await;
-    world.send(&begun.grant, PNG).await;
-    let id = begun.upload.id;
-    world.complete(id).await.unwrap();
-    let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
-    let first = flow::display_urls(&world.app, &me(), &[id, unknown])
-        .await
-        .unwrap();
-    assert_eq!(first.missing, [unknown]);
-    world.clock.advance(Duration::from_secs(30));
-    let open = flow::open(&world.app, None, id).await.unwrap();
-    assert_eq!(open.url, first.urls[0].1.url);
-    world.clock.advance(Duration::from_mins(70));
-    assert_eq!(world.fetch(open.url.expose()).await.status(), 403);
-    let fresh = flow::open(&world.app, None, id).await.unwrap();
-    assert_eq!(world.fetch(fresh.url.expose()).await.status(), 200);
-    world.end().await;
-}
-
-#[tokio::test]
 async fn when_too_many_wait_the_next_is_told_how_things_stand() {
     let world = World::new().await;
     let begun = world.begin(png()).await;

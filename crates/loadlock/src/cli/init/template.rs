@@ -143,7 +143,7 @@ max_size = "25 MiB"
 # "on_complete": stored as soon as it is inspected. "on_claim": when the application's server claims it with its form.
 promote = "on_claim"
 
-# Who may open a file by its stable address: "owner" or "public".
+# Who may open a file by its stable address: "owner", "signed" (whoever has a link) or "public".
 read = "public"
 
 # How the final bucket names files. {id} must be there.

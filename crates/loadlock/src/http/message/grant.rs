@@ -84,8 +84,8 @@ pub struct UploadUrl {
     #[schema(value_type = String, format = "uri")]
     pub put_url: Sealed,
     /// The stable address: it completes the upload, waits for it if need be, and shows it.
-    #[schema(format = "uri")]
-    pub get_url: String,
+    #[schema(value_type = String, format = "uri")]
+    pub get_url: Sealed,
     /// A transfer must have begun by then.
     #[schema(format = DateTime)]
     pub expires_at: String,
