@@ -91,7 +91,11 @@ impl Wire {
             request = request.header(*name, *value);
         }
         if matches!(ask.method, "PUT" | "POST") {
-            request = request.body(ask.body.to_vec());
+            // An empty body's too: Ceph wants it said.
+            let length = ask.body.len();
+            request = request
+                .header("content-length", length)
+                .body(ask.body.to_vec());
         }
         answer(request).await
     }
