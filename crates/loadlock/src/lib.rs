@@ -1,7 +1,7 @@
 //! Loadlock: uploads from browsers and phones straight into S3; granted, inspected, promoted.
 //!
 //! An axum application can have it inside instead of beside it: [`router`] below a path, [`jobs::run`] in the background, and the
-//! flows called as functions.
+//! flows called as functions. `examples/axum` is one.
 //!
 //! ```no_run
 //! use axum::{Router, extract::Request, middleware::{self, Next}, response::Response};
