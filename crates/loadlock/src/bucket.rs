@@ -21,10 +21,9 @@ use aws_sdk_s3::{
 use aws_smithy_async::time::TimeSource;
 pub use loadlock_sigv4::{Credentials, Style};
 
-pub(crate) use self::copy::PINS;
 use self::grant::Signing;
 pub use self::{
-    copy::{Final, Promoted},
+    copy::{CopyPin, Final, Promoted},
     identity::{ReaderIdentity, ServerIdentity, Source, UploaderIdentity},
     objects::Object,
     parts::{Completed, Part},
@@ -47,6 +46,7 @@ pub struct StoreSettings {
     pub final_bucket: String,
     /// Whether it refuses a second PUT with `if-none-match: *`. Where it does not, nothing is inspected in place.
     pub conditional_writes: bool,
+    pub copy_pin: CopyPin,
     pub uploader: UploaderIdentity,
     pub server: ServerIdentity,
     pub reader: ReaderIdentity,
@@ -60,6 +60,7 @@ pub struct Bucket {
     finals: Arc<str>,
     signing: Arc<Signing>,
     conditional_writes: bool,
+    copy_pin: CopyPin,
 }
 
 impl Bucket {
@@ -76,6 +77,7 @@ impl Bucket {
             staging: settings.staging_bucket.as_str().into(),
             finals: settings.final_bucket.as_str().into(),
             conditional_writes: settings.conditional_writes,
+            copy_pin: settings.copy_pin,
         })
     }
 }

@@ -17,14 +17,31 @@ use crate::{
 const MAX_COPY_BYTES: u64 = 5 << 30;
 const COPY_PART_BYTES: u64 = 1 << 30;
 
-/// The headers that bind a copy to one `ETag`: S3's, and the only one that Ceph knows (its issue 40808).
-pub(crate) const PINS: [&str; 2] = ["x-amz-copy-source-if-match", "x-amz-copy-if-match"];
+/// How a store is told to copy only what still has one `ETag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyPin {
+    /// As S3 has it.
+    S3,
+    /// And under the only name that Ceph knows (its issue 40808), which other stores may refuse.
+    Ceph,
+}
 
-/// Says the same as `copy_source_if_match`, for Ceph.
-fn pin(etag: &str) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
-    let etag = etag.to_owned();
-    move |request| {
-        request.headers_mut().insert(PINS[1], etag.clone());
+impl CopyPin {
+    /// The headers that say it.
+    pub(crate) fn headers(self) -> &'static [&'static str] {
+        match self {
+            Self::S3 => &["x-amz-copy-source-if-match"],
+            Self::Ceph => &["x-amz-copy-source-if-match", "x-amz-copy-if-match"],
+        }
+    }
+
+    fn put(self, etag: &str) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+        let etag = etag.to_owned();
+        move |request| {
+            for name in self.headers() {
+                request.headers_mut().insert(*name, etag.clone());
+            }
+        }
     }
 }
 
@@ -67,11 +84,10 @@ impl Bucket {
             .bucket(&*self.staging)
             .key(to.as_str())
             .copy_source(format!("{}/{from}", self.staging))
-            .copy_source_if_match(etag)
             // With its headers, so that inspection sees those of the very copy.
             .metadata_directive(MetadataDirective::Copy)
             .customize()
-            .mutate_request(pin(etag))
+            .mutate_request(self.copy_pin.put(etag))
             .config_override(patiently().retry_config(RetryConfig::disabled()));
         match copy.send().await {
             Ok(_) => Ok(Promoted::Done),
@@ -93,14 +109,13 @@ impl Bucket {
             .bucket(&*self.finals)
             .key(to.key.as_str())
             .copy_source(format!("{}/{}", self.staging, from.source))
-            .copy_source_if_match(&from.etag)
             .metadata_directive(MetadataDirective::Replace)
             .tagging_directive(TaggingDirective::Replace)
             .content_type(from.content_type.as_str())
             .content_disposition(&to.content_disposition)
             .cache_control(to.cache_control)
             .customize()
-            .mutate_request(pin(&from.etag))
+            .mutate_request(self.copy_pin.put(&from.etag))
             .config_override(patiently());
         match copy.send().await {
             Ok(_) => Ok(Promoted::Done),

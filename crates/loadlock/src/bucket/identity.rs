@@ -6,8 +6,11 @@ use std::{
 };
 
 use aws_config::{
-    default_provider::credentials::DefaultCredentialsChain, meta::region::RegionProviderChain,
-    profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    default_provider::credentials::DefaultCredentialsChain,
+    environment::EnvironmentVariableRegionProvider,
+    meta::region::RegionProviderChain,
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    provider_config::ProviderConfig,
 };
 use aws_sdk_s3::config::{ProvideCredentials as _, Region, SharedCredentialsProvider};
 use jiff::Timestamp;
@@ -65,8 +68,12 @@ impl Source {
 
     /// The same for the SDK, which asks again when it must.
     pub(super) async fn provider(&self, region: &str) -> SharedCredentialsProvider {
-        let region =
-            || RegionProviderChain::default_provider().or_else(Region::new(region.to_owned()));
+        // What the default chain would ask beyond these, the instance it runs on, is asked in vain on any other machine.
+        let region = || {
+            RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+                .or_else(ProfileFileRegionProvider::new())
+                .or_else(Region::new(region.to_owned()))
+        };
         match self {
             Self::Pair(pair) => SharedCredentialsProvider::new(for_sdk(pair)),
             Self::Profile(name) => {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     app::App,
     auth::{KeyRing, Token},
-    bucket::{ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
+    bucket::{CopyPin, ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
     clock::Ids,
     config::{Config, Origins, dev_profiles},
     demo,
@@ -122,6 +122,7 @@ fn config(place: &Place, keys: &Keys, api: &str, s3: &str) -> anyhow::Result<Con
             staging_bucket: STAGING.to_owned(),
             final_bucket: FINAL.to_owned(),
             conditional_writes: true,
+            copy_pin: CopyPin::S3,
             uploader: UploaderIdentity(keys.uploader.clone().into()),
             server: ServerIdentity(keys.server.clone().into()),
             reader: ReaderIdentity(keys.reader.clone().into()),

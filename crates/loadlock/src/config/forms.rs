@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use crate::{
     auth::{Secret, TokenHash},
-    bucket::Style,
+    bucket::{CopyPin, Style},
     upload::{ActiveContent, KeyTemplate, Method, Promote, Read, TypePattern},
 };
 
@@ -126,6 +126,10 @@ pub(crate) const STYLE: Form<Style> = text("\"path\" or \"virtual\"", |text| {
         text,
         &[("path", Style::Path), ("virtual", Style::VirtualHost)],
     )
+});
+
+pub(crate) const COPY_PIN: Form<CopyPin> = text("\"s3\" or \"ceph\"", |text| {
+    one_of(text, &[("s3", CopyPin::S3), ("ceph", CopyPin::Ceph)])
 });
 
 pub(crate) const BUCKET: Form<String> = text("\"example-files\"", |text| {

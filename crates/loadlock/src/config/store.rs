@@ -3,7 +3,7 @@
 use loadlock_sigv4::{Bucket, SignError};
 
 use super::{
-    forms::{AWS_PROFILE, BUCKET, ENDPOINT, FLAG, KEY_ID, KEY_SECRET, REGION, STYLE},
+    forms::{AWS_PROFILE, BUCKET, COPY_PIN, ENDPOINT, FLAG, KEY_ID, KEY_SECRET, REGION, STYLE},
     section::Section,
 };
 use crate::bucket::{
@@ -19,6 +19,7 @@ pub(super) fn read(section: Section<'_>) -> Option<StoreSettings> {
     let staging_bucket = section.required("staging_bucket", &BUCKET);
     let final_bucket = section.required("final_bucket", &BUCKET);
     let conditional_writes = section.or("conditional_writes", "true", &FLAG);
+    let copy_pin = section.or("copy_pin", "s3", &COPY_PIN);
     let uploader = source(section.section("uploader"));
     let server = source(section.section("server"));
     let reader = source(section.section("reader"));
@@ -44,6 +45,7 @@ pub(super) fn read(section: Section<'_>) -> Option<StoreSettings> {
         staging_bucket: staging_bucket?,
         final_bucket: final_bucket?,
         conditional_writes: conditional_writes?,
+        copy_pin: copy_pin?,
         uploader: UploaderIdentity(uploader?),
         server: ServerIdentity(server?),
         reader: ReaderIdentity(reader?),

@@ -12,7 +12,10 @@ use axum::{
 use loadlock::{
     app::App,
     auth::{Caller, KeyRing, Secret, Token},
-    bucket::{Credentials, ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
+    bucket::{
+        CopyPin, Credentials, ReaderIdentity, ServerIdentity, StoreSettings, Style,
+        UploaderIdentity,
+    },
     clock::Ids,
     config::{Config, Origins, dev_profiles},
     error::{Error, Kind},
@@ -160,6 +163,7 @@ impl World {
                 staging_bucket: "staging".to_owned(),
                 final_bucket: "final".to_owned(),
                 conditional_writes: true,
+                copy_pin: CopyPin::S3,
                 uploader: UploaderIdentity(credentials("uploader").into()),
                 server: ServerIdentity(credentials("server").into()),
                 reader: ReaderIdentity(credentials("reader").into()),

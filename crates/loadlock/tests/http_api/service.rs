@@ -10,7 +10,10 @@ use axum::{
 use loadlock::{
     app::App,
     auth::{self, KeyRing, Secret, Token},
-    bucket::{Credentials, ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
+    bucket::{
+        CopyPin, Credentials, ReaderIdentity, ServerIdentity, StoreSettings, Style,
+        UploaderIdentity,
+    },
     clock::Ids,
     config::{Config, Origins, dev_profiles},
 };
@@ -72,6 +75,7 @@ impl Service {
                 staging_bucket: "staging".to_owned(),
                 final_bucket: "final".to_owned(),
                 conditional_writes: true,
+                copy_pin: CopyPin::S3,
                 uploader: UploaderIdentity(pair("uploader").into()),
                 server: ServerIdentity(pair("server").into()),
                 reader: ReaderIdentity(pair("reader").into()),

@@ -7,7 +7,7 @@ use super::{
     wire::{Answer, Ask, At, Unreachable, Who},
 };
 use crate::{
-    bucket::{self, PINS},
+    bucket,
     cli::rules::{
         self,
         stored::{self, Refusal},
@@ -86,7 +86,7 @@ async fn pinned(doctor: &Doctor<'_>) -> Found {
     Ok(if copied.done() {
         breached(
             "a copy bound to another ETag was made all the same",
-            "do not use this store: nothing but the place where they lie keeps inspected bytes from being exchanged",
+            "on Ceph set `copy_pin = \"ceph\"` under `[store]`; on others nothing but the place where they lie keeps inspected bytes from being exchanged",
         )
     } else {
         holds(format!(
@@ -106,7 +106,10 @@ async fn pinned_part(doctor: &Doctor<'_>) -> Found {
     };
     let source = format!("{}/{}", doctor.store.staging_bucket, doctor.held("own"));
     let copy = Ask {
-        signed: &[("x-amz-copy-source", &source), (PINS[0], ANOTHER)],
+        signed: &[
+            ("x-amz-copy-source", &source),
+            ("x-amz-copy-source-if-match", ANOTHER),
+        ],
         ..Ask::new(Who::Server, "PUT", At::Staging, &key)
     };
     let copied = doctor.part(&key, &id, copy).await?;
@@ -214,14 +217,15 @@ impl Doctor<'_> {
     async fn copy(&self, etag: &str, at: At, key: &str) -> Result<Answer, Unreachable> {
         let from = self.held("own");
         let source = format!("{}/{from}", self.store.staging_bucket);
+        let mut signed = vec![
+            ("x-amz-copy-source", source.as_str()),
+            ("x-amz-metadata-directive", "REPLACE"),
+            ("content-type", super::grants::TYPE),
+        ];
+        let pins = self.store.copy_pin.headers().iter();
+        signed.extend(pins.map(|name| (*name, etag)));
         let copy = Ask {
-            signed: &[
-                ("x-amz-copy-source", &source),
-                (PINS[0], etag),
-                (PINS[1], etag),
-                ("x-amz-metadata-directive", "REPLACE"),
-                ("content-type", super::grants::TYPE),
-            ],
+            signed: &signed,
             ..Ask::new(Who::Server, "PUT", at, key)
         };
         self.wire.send(&copy).await
