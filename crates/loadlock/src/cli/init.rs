@@ -112,7 +112,7 @@ fn done(path: &Path, made: &Made) -> String {
         format!("    {command:width$}   {does}", width = 18 + option.len())
     });
     format!(
-        "\n  {} is written, for your eyes only.\n\n{}\n\n  It belongs into the application's own settings. Then:\n\n{}\n",
+        "\n  {} is written, for your eyes only.\n\n{}\n\n  It belongs in the application's own settings. Then:\n\n{}\n",
         bold(&path.display().to_string()),
         made.text(),
         next.join("\n")

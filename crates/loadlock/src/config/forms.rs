@@ -163,7 +163,7 @@ pub(crate) const SHA256: Form<TokenHash> = hidden(
         if text.starts_with("llk_") {
             let right = "its SHA-256; `loadlock key` prints it";
             return Err(Wrong::rather(
-                "is the key itself, which belongs into the application",
+                "is the key itself, which belongs in the application",
                 right,
             ));
         }

@@ -179,7 +179,7 @@ async fn show_and_delete(api: &Api, id: &str) {
         )
         .await;
     assert_eq!(urls["urls"][0]["id"], json!(id));
-    assert_eq!(urls["missing"], json!(["x", unknown]));
+    assert_eq!(urls["missing"], json!([unknown, "x"]));
     assert_eq!(api.user("GET /f/{id}", id, None).await.0, 302);
     assert_eq!(api.user("DELETE /v1/uploads/{id}", id, None).await.0, 409);
     assert_eq!(api.user("DELETE /v1/files/{id}", id, None).await.0, 204);

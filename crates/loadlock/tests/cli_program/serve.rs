@@ -436,6 +436,7 @@ metadata.title.required = true
     staging_bucket = "example-staging"          # loadlock.toml:9
     final_bucket = "example-files"              # loadlock.toml:10
     conditional_writes = true                   # default
+    copy_pin = "s3"                             # default
 
     # [store.uploader]: AWS's default credential chain
 

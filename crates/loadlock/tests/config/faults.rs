@@ -211,7 +211,7 @@ fn secrets_are_long_and_keys_are_not_pasted_where_their_hash_belongs() {
     "#);
     let key = |text: &str| format!("[[api_keys]]\nname = \"shop\"\nsha256 = \"{text}\"");
     assert_snapshot!(top(&key("llk_Qm9uam91cg")), @r"
-    loadlock.toml:5: `api_keys.sha256` is the key itself, which belongs into the application
+    loadlock.toml:5: `api_keys.sha256` is the key itself, which belongs in the application
       → its SHA-256; `loadlock key` prints it
     ");
     assert_snapshot!(top(&key("abc")), @r"
