@@ -38,10 +38,10 @@ function board(req, res, form) {
 const list = (values = []) => [values].flat().map(String);
 
 app.get('/', (req, res) => {
-  // Whoever sent a file without JavaScript is back: `upload` is there once more, `state` says how it went.
+  // Whoever sent a file without JavaScript is back: `upload` is there once more, `state` says how it went so far.
   const { title = '', state = 'ready', reason = state } = req.query;
   const uploads = list(req.query.upload);
-  const problem = state === 'ready' ? '' : `The last file was not taken (${reason}).`;
+  const problem = ['ready', 'received'].includes(state) ? '' : `The last file was not taken (${reason}).`;
   board(req, res, { title, uploads: problem ? uploads.slice(0, -1) : uploads, problem });
 });
 
@@ -84,12 +84,14 @@ app.post('/entries', async (req, res) => {
     database.run('INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?)', row);
     res.redirect(303, '/');
   } catch (error) {
-    board(req, res.status(error.status ?? 500), { title, uploads, problem: error.message });
+    if (!error.status) throw error;
+    board(req, res.status(error.status), { title, uploads, problem: error.message });
   }
 });
 
 app.use((error, req, res, _next) => {
-  const { status = 500, message } = error;
+  const { status = 500 } = error;
+  const message = status < 500 ? error.message : 'Something went wrong here. Try again.';
   if (status >= 500) console.error(error);
   res.status(status);
   if (req.is('json')) res.json({ error: message });

@@ -61,7 +61,7 @@ def board(request: Request, status=200, *, title="", uploads=(), problem=""):
 def home(request: Request, title: str = "", state: str = "ready", reason: str = ""):
     # Whoever sent a file without JavaScript is back: `upload` is there once more, `state` says how it went.
     uploads = request.query_params.getlist("upload")
-    if state == "ready":
+    if state in ("ready", "received"):
         return board(request, title=title, uploads=uploads)
     return board(request, title=title, uploads=uploads[:-1], problem=f"The last file was not taken ({reason or state}).")
 

@@ -125,7 +125,7 @@ async fn home(
     user: User,
     Query(back): Query<Fields>,
 ) -> Result<Html<String>, Refused> {
-    // Whoever sent a file without JavaScript is back: `upload` is there once more, `state` says how it went.
+    // Whoever sent a file without JavaScript is back: `upload` is there once more, `state` says how it went so far.
     let mut form = page::Form {
         title: one(&back, "title"),
         uploads: all(&back, "upload"),
@@ -134,7 +134,7 @@ async fn home(
     let state = all(&back, "reason")
         .pop()
         .unwrap_or_else(|| one(&back, "state"));
-    if !["", "ready"].contains(&state.as_str()) {
+    if !["", "ready", "received"].contains(&state.as_str()) {
         form.uploads.pop();
         form.problem = format!("The last file was not taken ({state}).");
     }
