@@ -21,7 +21,7 @@ mod work;
 
 pub(crate) use self::work::{LEASE, work};
 pub use self::{
-    begin::{Begin, BeginMany, Begun, Idempotency, Named, begin, begin_many},
+    begin::{Announced, Begin, BeginMany, Begun, Idempotency, Named, begin, begin_many},
     claim::{Claim, claim},
     complete::{Progress, complete, look},
     end::abort,

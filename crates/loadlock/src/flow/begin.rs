@@ -53,7 +53,21 @@ pub struct BeginMany {
     pub profile: String,
     /// Named by an application's server only.
     pub owner: Option<String>,
-    pub files: Vec<Named<Begin>>,
+    /// Of every file; what a file has of its own goes before it.
+    pub metadata: Metadata,
+    pub files: Vec<Named<Announced>>,
+}
+
+/// What is said of one file of several.
+#[derive(Debug)]
+pub struct Announced {
+    pub filename: String,
+    /// A media type.
+    pub content_type: String,
+    pub size_bytes: u64,
+    pub checksum: Option<Checksum>,
+    pub metadata: Metadata,
+    pub method: Option<Method>,
 }
 
 /// One of several, under the caller's own name for it: a file asked for, or what became of it. A refused one keeps none of
@@ -108,15 +122,34 @@ pub async fn begin_many(
     idempotency: Option<&Idempotency>,
 ) -> Result<Vec<Named<Begun>>, Error> {
     owner(caller, many.owner.as_deref())?;
-    flow::profile(app, &many.profile)?.check_count(many.files.len())?;
+    let profile = flow::profile(app, &many.profile)?;
+    profile.check_count(many.files.len())?;
+    // What all have in common is copied for each: it must be bounded first.
+    profile.check_metadata(&many.metadata)?;
     check_references(&many.files)?;
-    let (references, files): (Vec<_>, Vec<_>) = many
-        .files
+    let BeginMany {
+        profile,
+        owner,
+        metadata,
+        files,
+    } = many;
+    let (references, files): (Vec<_>, Vec<_>) = files
         .into_iter()
         .map(|named| (named.reference, named.file))
         .unzip();
+    let one = |file: Announced| Begin {
+        profile: profile.clone(),
+        filename: Some(file.filename),
+        content_type: Some(file.content_type),
+        size_bytes: Some(file.size_bytes),
+        checksum: file.checksum,
+        metadata: metadata.clone().into_iter().chain(file.metadata).collect(),
+        method: file.method,
+        return_to: None,
+        owner: owner.clone(),
+    };
     let admit = || {
-        let admitted = files.into_iter().map(|file| admit(app, caller, file?));
+        let admitted = files.into_iter().map(|file| admit(app, caller, one(file?)));
         admitted.collect()
     };
     let begun = begin_all(app, caller, idempotency, admit).await?;
@@ -126,7 +159,7 @@ pub async fn begin_many(
         .collect())
 }
 
-fn check_references(files: &[Named<Begin>]) -> Result<(), Error> {
+fn check_references<T>(files: &[Named<T>]) -> Result<(), Error> {
     if files.is_empty() {
         return Err(Kind::InvalidRequest.because("`files` names no file"));
     }

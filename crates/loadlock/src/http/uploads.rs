@@ -109,31 +109,26 @@ fn begin_many(request: BeginManyRequest) -> flow::BeginMany {
         metadata,
         files,
     } = request;
-    let common = metadata.unwrap_or_default();
-    let one = |file: FileRequest| {
-        let mut metadata = common.clone();
-        metadata.extend(file.metadata.unwrap_or_default());
-        let begin = begin(BeginRequest {
-            profile: profile.clone(),
-            filename: Some(file.filename),
-            content_type: Some(file.content_type),
-            size: Some(file.size),
-            checksum: file.checksum,
-            metadata: Some(metadata),
-            method: file.method,
-            return_to: None,
-            owner: owner.clone(),
-        });
-        flow::Named {
-            reference: file.reference,
-            file: begin,
-        }
-    };
-    let files: Vec<_> = files.into_iter().map(one).collect();
     flow::BeginMany {
         profile,
         owner,
-        files,
+        metadata: metadata.unwrap_or_default(),
+        files: files.into_iter().map(announced).collect(),
+    }
+}
+
+fn announced(file: FileRequest) -> flow::Named<flow::Announced> {
+    let checksum = file.checksum.map(TryInto::try_into).transpose();
+    flow::Named {
+        reference: file.reference,
+        file: checksum.map(|checksum| flow::Announced {
+            filename: file.filename,
+            content_type: file.content_type,
+            size_bytes: file.size,
+            checksum,
+            metadata: file.metadata.unwrap_or_default(),
+            method: file.method.map(Into::into),
+        }),
     }
 }
 

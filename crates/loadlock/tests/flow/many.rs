@@ -193,3 +193,25 @@ async fn a_store_that_fails_at_one_file_leaves_nothing_of_the_others() {
     assert_eq!(world.lies_in("staging").await.len(), 6);
     world.end().await;
 }
+
+#[tokio::test]
+async fn what_all_files_have_in_common_is_bounded_before_it_is_copied_for_each() {
+    let world = World::new().await;
+    let form = json!({"profile": "post", "owner": "me", "method": "post"});
+    let form = world.ask(API_KEY, "POST /v1/uploads", form).await;
+    let check = async |token: &str, files: usize, refusal: &str| {
+        let file =
+            |n: usize| json!({"ref": n.to_string(), "filename": "", "content_type": "", "size": 1});
+        let files: Vec<Value> = (0..files).map(file).collect();
+        let mut body = many(&files);
+        body["metadata"] = json!({"note": "x".repeat(30_000)});
+        let refused = world.ask(token, "POST /v1/uploads", body).await;
+        assert_eq!(refused.refusal(), refusal, "{refused:?}");
+    };
+    check(&form.text("/token"), 4000, "403 forbidden").await;
+    check(API_KEY, 4000, "422 too_many_files").await;
+    check(API_KEY, 20, "422 metadata_refused").await;
+    check(API_KEY, 5000, "413 body_too_large").await;
+    assert_eq!(world.rows("uploads").await, 1);
+    world.end().await;
+}
