@@ -201,9 +201,7 @@ async fn begin_all(
         .collect();
     // Where all are refused nothing was begun, and nothing is kept.
     if !uploads.is_empty() {
-        create_multiparts(app, &mut uploads).await?;
-        let begin = NewBegin { uploads, reply };
-        match record(app, begin).await? {
+        match kept(app, NewBegin { uploads, reply }).await? {
             (Outcome::Done, recorded) => uploads = recorded,
             (Outcome::Lost, _) => return repeat::lost(app, caller, idempotency).await,
         }
@@ -213,6 +211,21 @@ async fn begin_all(
         place.and_then(|()| begun.next().unwrap_or_else(|| Err(Kind::Internal.into())))
     });
     Ok(each.collect())
+}
+
+/// Records the uploads, once what is sent in parts is created at the store: a caller who hangs up does not stop that half-way.
+async fn kept(app: &App, mut begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Error> {
+    let in_parts = |upload: &Upload| upload.method == Method::Multipart;
+    if !begin.uploads.iter().any(in_parts) {
+        return record(app, begin).await;
+    }
+    let app = app.clone();
+    let task = tokio::spawn(async move {
+        create_multiparts(&app, &mut begin.uploads).await?;
+        record(&app, begin).await
+    });
+    task.await
+        .map_err(|error| Kind::Internal.caused_by(error))?
 }
 
 /// Creates at the store what is sent in parts; all of it, or the begin has failed.

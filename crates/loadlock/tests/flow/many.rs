@@ -215,3 +215,21 @@ async fn what_all_files_have_in_common_is_bounded_before_it_is_copied_for_each()
     assert_eq!(world.rows("uploads").await, 1);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_leaves_nothing_half_begun() {
+    let world = World::new().await;
+    let files = [other("film", json!({"method": "multipart"}))];
+    let held = world.faults.plan_hold();
+    tokio::select! {
+        begun = begin(&world, many(&files)) => panic!("not held: {begun:?}"),
+        () = held.done() => {}
+    }
+    assert_eq!(world.rows("uploads").await, 0);
+    held.release();
+    while world.rows("uploads").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Which its end takes away again.
+    world.end().await;
+}

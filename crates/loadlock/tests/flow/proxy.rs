@@ -9,7 +9,7 @@ use axum::{
 };
 use loadlock::clock::Clock;
 use reqwest::Client;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 
 /// When a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,27 @@ struct Plan {
     fault: Option<(usize, When)>,
     all: Option<When>,
     hang: bool,
+    copies: usize,
+    held: Option<Arc<Held>>,
+}
+
+/// A call that is carried out and answered later.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    done: Notify,
+    released: Notify,
+}
+
+impl Held {
+    /// Once it is carried out.
+    pub(crate) async fn done(&self) {
+        self.done.notified().await;
+    }
+
+    /// Lets its answer go.
+    pub(crate) fn release(&self) {
+        self.released.notify_one();
+    }
 }
 
 impl Faults {
@@ -54,6 +75,18 @@ impl Faults {
     /// Whether the call that is to go unanswered is yet to come.
     pub(crate) fn silence_is_to_come(&self) -> bool {
         self.0.lock().unwrap().hang
+    }
+
+    /// Holds the answer to the next call.
+    pub(crate) fn plan_hold(&self) -> Arc<Held> {
+        let held = Arc::new(Held::default());
+        self.0.lock().unwrap().held = Some(held.clone());
+        held
+    }
+
+    /// How often the store was asked to copy.
+    pub(crate) fn copies(&self) -> usize {
+        self.0.lock().unwrap().copies
     }
 
     /// Takes the fault back if it has not come to pass; says whether it has.
@@ -124,6 +157,10 @@ async fn forward(way: &Way, request: Request) -> Response<Body> {
     if std::mem::take(&mut way.faults.0.lock().unwrap().hang) {
         return std::future::pending().await;
     }
+    if request.headers().contains_key("x-amz-copy-source") {
+        way.faults.0.lock().unwrap().copies += 1;
+    }
+    let held = way.faults.0.lock().unwrap().held.take();
     let fault = way.faults.next();
     if fault == Some(When::Before) {
         return failure();
@@ -139,6 +176,10 @@ async fn forward(way: &Way, request: Request) -> Response<Body> {
     let answer = forward.body(body).send().await.unwrap();
     if fault == Some(When::After) {
         return failure();
+    }
+    if let Some(held) = held {
+        held.done.notify_one();
+        held.released.notified().await;
     }
     let mut response = Response::builder().status(answer.status());
     response
