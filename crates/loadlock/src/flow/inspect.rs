@@ -7,18 +7,44 @@ use crate::{
     error::{Error, Kind},
     flow::{self, complete::step},
     upload::{
-        ObjectKey, Upload,
-        inspection::{FIRST_BYTES, Seen, verdict},
+        Inspected, ObjectKey, Profile, Rejection, Upload,
+        inspection::{FIRST_BYTES, Seen, check_size, verdict},
     },
 };
 
 /// Inspects a leased upload: it becomes `ready` or `rejected`.
 pub(super) async fn inspect(app: &App, leased: &Upload) -> Result<(), Error> {
     let profile = flow::profile(app, &leased.profile)?;
-    let Some((key, object)) = pinned(app, leased).await? else {
-        let lost = leased.clone().lose();
-        step(app, leased, lost.map_err(|why| flow::refused(leased, why))?).await?;
-        return Ok(());
+    let upload = leased.clone();
+    let next = match judged(app, leased, profile).await? {
+        None => upload.lose(),
+        Some(Err(reason)) => upload.reject(reason),
+        Some(Ok(inspected)) => {
+            let deadline = after(app.clock.now(), profile.lifetimes.ready);
+            upload.pass(inspected, profile.promote, deadline)
+        }
+    };
+    let next = step(app, leased, next.map_err(|why| flow::refused(leased, why))?).await?;
+    tracing::info!(id = %next.id, state = next.state.name(), "inspect");
+    Ok(())
+}
+
+/// The verdict over what was sent; `None` if there is nothing.
+async fn judged(
+    app: &App,
+    leased: &Upload,
+    profile: &Profile,
+) -> Result<Option<Result<Inspected, Rejection>>, Error> {
+    let staged = app.bucket.staged(&leased.staged_key()).await?;
+    let Some(staged) = staged else {
+        return Ok(None);
+    };
+    // What is of the wrong size is not worth a copy.
+    if let Err(reason) = check_size(leased, profile, staged.size_bytes) {
+        return Ok(Some(Err(reason)));
+    }
+    let Some((key, object)) = pinned(app, leased, staged).await? else {
+        return Ok(None);
     };
     let bytes = app.bucket.first_bytes(&key, &object, FIRST_BYTES).await?;
     let bytes = bytes.ok_or_else(|| Kind::Unavailable.because("the object changed underneath"))?;
@@ -31,26 +57,17 @@ pub(super) async fn inspect(app: &App, leased: &Upload) -> Result<(), Error> {
         checksum: declared.and_then(|declared| object.checksum(declared.algorithm())),
         first_bytes: &bytes,
     };
-    let upload = leased.clone();
-    let next = match verdict(leased, profile, key, &seen) {
-        Ok(inspected) => {
-            let deadline = after(app.clock.now(), profile.lifetimes.ready);
-            upload.pass(inspected, profile.promote, deadline)
-        }
-        Err(reason) => upload.reject(reason),
-    };
-    let next = step(app, leased, next.map_err(|why| flow::refused(leased, why))?).await?;
-    tracing::info!(id = %next.id, state = next.state.name(), "inspect");
-    Ok(())
+    Ok(Some(verdict(leased, profile, key, &seen)))
 }
 
 /// The object to inspect, where no client can write it: in place, if it was written once and for all; else a copy.
-/// `None` if there is none.
-async fn pinned(app: &App, leased: &Upload) -> Result<Option<(ObjectKey, Object)>, Error> {
+/// `None` if that is gone again.
+async fn pinned(
+    app: &App,
+    leased: &Upload,
+    staged: Object,
+) -> Result<Option<(ObjectKey, Object)>, Error> {
     let staged_key = leased.staged_key();
-    let Some(staged) = app.bucket.staged(&staged_key).await? else {
-        return Ok(None);
-    };
     if app.bucket.is_written_once(leased) {
         return Ok(Some((staged_key, staged)));
     }

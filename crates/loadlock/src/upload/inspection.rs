@@ -123,7 +123,7 @@ pub fn verdict(
     source: ObjectKey,
     seen: &Seen<'_>,
 ) -> Result<Inspected, Rejection> {
-    check_size(upload, profile, seen)?;
+    check_size(upload, profile, seen.size_bytes)?;
     check_headers(upload, seen)?;
     let confirmed = match &upload.checksum {
         Some(declared) => check_checksum(declared, seen)?,
@@ -149,8 +149,8 @@ pub fn verdict(
     })
 }
 
-fn check_size(upload: &Upload, profile: &Profile, seen: &Seen<'_>) -> Result<(), Rejection> {
-    let found = seen.size_bytes;
+/// Whether an object may be of this size: the declared one, else one that the profile takes.
+pub fn check_size(upload: &Upload, profile: &Profile, found: u64) -> Result<(), Rejection> {
     match upload.size_bytes {
         Some(declared) if found != declared => Err(Rejection::SizeMismatch { declared, found }),
         None if !profile.sizes().contains(&found) => Err(Rejection::SizeNotAllowed { found }),

@@ -63,6 +63,8 @@ async fn no_size_is_promised_so_the_profile_s_holds_at_promotion() {
     let request = format!("POST /v1/uploads/{}/complete", begun.text("/id"));
     let refused = world.ask(USER_TOKEN, &request, Value::Null).await;
     assert_eq!(refused.text("/error/details/reason"), "size_not_allowed");
+    // What is seen to be too large is not copied first.
+    assert_eq!(world.faults.copies(), 0);
     world.end().await;
 }
 
@@ -78,6 +80,8 @@ async fn what_is_put_again_while_the_url_lives_changes_nothing_that_was_inspecte
     let request = format!("POST /v1/uploads/{}/complete", begun.text("/id"));
     let done = world.ask(USER_TOKEN, &request, Value::Null).await;
     assert_eq!(done.text("/state"), "stored");
+    // Into what no client can write, and from there to where it stays.
+    assert_eq!(world.faults.copies(), 2);
     assert_eq!(
         put(&world, &begun.text("/put_url"), b"something else").await,
         200
