@@ -1,5 +1,7 @@
 //! Return: a form was sent without a script's help; its upload is completed, and the person goes on to the application.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::{
@@ -14,13 +16,19 @@ use crate::{
 };
 
 /// Where the person goes on, with the upload's id and how it stands. Nobody need say who they are: it does what would
-/// happen by itself a little later, and leads nowhere but to the application.
+/// happen by itself a little later, and leads nowhere but to the application. What stands in its address is told as long as a
+/// person may still be on the way.
 pub async fn return_to(app: &App, id: UploadId) -> Result<String, Error> {
     let allowed = |address: &String| origin(address).is_some_and(|it| app.config.origins.allow(it));
-    let upload = app.records.upload(id).await?;
+    let now = app.clock.now();
+    let on_the_way = |it: &Upload| it.claim.is_none() && now < it.token_expires_at();
+    let upload = app.records.upload(id).await?.filter(on_the_way);
     let address = upload.and_then(|upload| upload.return_to).filter(allowed);
     let address = address.ok_or_else(|| flow::unknown(id))?;
-    let upload = match settle(app, id, Instant::now() + PATIENCE).await {
+    // Anybody may ask, so that only so many are waited for at a time.
+    let place = app.waiting.try_acquire();
+    let patience = place.as_ref().map_or(Duration::ZERO, |_| PATIENCE);
+    let upload = match settle(app, id, Instant::now() + patience).await {
         Ok(upload) => upload,
         // The person is not kept: the application sees the state, and the background goes on.
         Err(error) => {

@@ -183,3 +183,44 @@ async fn nobody_is_led_to_an_address_that_is_not_the_application_s() {
     assert_eq!(nowhere.refusal(), "404 not_found");
     world.end().await;
 }
+
+#[tokio::test]
+async fn the_way_back_is_told_until_the_upload_is_claimed_or_its_time_is_over() {
+    let world = World::new().await;
+    let back = async |form: &Answer| {
+        let request = format!("GET /v1/uploads/{}/return", form.text("/id"));
+        world.ask("", &request, Value::Null).await
+    };
+    let draft = "https://app.test/new?draft=7";
+    let form = begin_returning(&world, "post", draft).await;
+    assert_eq!(sent_and_returned(&world, &form, PNG).await.status, 303);
+    let claim = json!({"ids": [form.text("/id")], "owner": "me", "metadata": {"title": "A pier"}});
+    let claimed = world.ask(API_KEY, "POST /v1/uploads/claim", claim).await;
+    assert_eq!(claimed.status, 200, "{claimed:?}");
+    assert_eq!(back(&form).await.refusal(), "404 not_found");
+    let late = begin_returning(&world, "image", draft).await;
+    world
+        .clock
+        .advance(Duration::from_millis(12 * 60 * 60 * 1000 - 1));
+    assert_eq!(back(&late).await.status, 303);
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(back(&late).await.refusal(), "404 not_found");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn when_too_many_wait_a_person_goes_back_without() {
+    let world = World::new().await;
+    let form = begin_returning(&world, "image", "https://app.test/").await;
+    let everybody = u32::try_from(world.app.waiting.available_permits()).unwrap();
+    let places = world.app.waiting.acquire_many(everybody).await.unwrap();
+    let back = sent_and_returned(&world, &form, PNG).await;
+    let id = form.text("/id");
+    let address = |state: &str| format!("https://app.test/?upload={id}&state={state}");
+    assert_eq!(back.header("location"), address("issued"));
+    drop(places);
+    let request = format!("GET /v1/uploads/{id}/return");
+    let back = world.ask("", &request, Value::Null).await;
+    assert_eq!(back.header("location"), address("stored"));
+    world.end().await;
+}
