@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -25,6 +26,8 @@ const POLL: Duration = Duration::from_secs(1);
 pub struct Progress {
     pub upload: Upload,
     pub file: Option<File>,
+    /// When a link for its caller ends at the latest: with the upload token that they hold.
+    pub link_end: Option<Timestamp>,
 }
 
 /// Completes an upload and says how far it has come. A rejected one is the error `rejected`.
@@ -73,11 +76,19 @@ async fn progress(app: &App, caller: &Caller, upload: Upload) -> Result<Progress
         State::Stored { .. } => app.records.file(upload.id).await?,
         _ => None,
     };
-    // What the server's claim added is not the token holder's to read.
-    if let (Some(file), Caller::Upload { .. }) = (&mut file, caller) {
-        file.metadata.clone_from(&upload.metadata);
+    let mut link_end = None;
+    if let Caller::Upload { .. } = caller {
+        link_end = Some(upload.token_expires_at());
+        // What the server's claim added is not the token holder's to read.
+        if let Some(file) = &mut file {
+            file.metadata.clone_from(&upload.metadata);
+        }
     }
-    Ok(Progress { upload, file })
+    Ok(Progress {
+        upload,
+        file,
+        link_end,
+    })
 }
 
 /// Drives an upload until nothing more happens without a claim, or until the deadline; then work goes on without the caller.

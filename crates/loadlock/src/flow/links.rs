@@ -29,9 +29,11 @@ pub struct FileLinks {
     pub missing: Vec<UploadId>,
 }
 
-/// The stable address of an upload's file, with its profile's kind of link: the same for a while.
-pub fn content_url(app: &App, id: UploadId, profile: &str) -> Secret {
-    link(app, id, profile, usual_end(app, profile)).url
+/// The stable address of an upload's file, with its profile's kind of link: the same for a while. It opens until `end` at the
+/// latest.
+pub fn content_url(app: &App, id: UploadId, profile: &str, end: Option<Timestamp>) -> Secret {
+    let ends = usual_end(app, profile).into_iter().chain(end);
+    link(app, id, profile, ends.min()).url
 }
 
 /// Stable addresses that open for `lifetime`, or for as long as their profile says. A user's own links live no longer than

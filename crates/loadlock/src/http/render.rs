@@ -107,13 +107,18 @@ pub(super) fn upload_url(app: &App, begun: flow::Begun) -> Result<message::Uploa
     Ok(message::UploadUrl {
         id: begun.upload.id.to_string(),
         put_url: sealed(&url),
-        get_url: content_url(app, begun.upload.id, &begun.upload.profile),
+        get_url: content_url(app, begun.upload.id, &begun.upload.profile, None),
         expires_at: time(expires_at),
     })
 }
 
-fn content_url(app: &App, id: upload::UploadId, profile: &str) -> message::Sealed {
-    sealed(&flow::content_url(app, id, profile))
+fn content_url(
+    app: &App,
+    id: upload::UploadId,
+    profile: &str,
+    end: Option<Timestamp>,
+) -> message::Sealed {
+    sealed(&flow::content_url(app, id, profile, end))
 }
 
 pub(super) fn begun_many(app: &App, files: Vec<flow::Named<flow::Begun>>) -> message::BegunMany {
@@ -192,7 +197,8 @@ pub(super) fn signed(signed: flow::Signed) -> message::Signed {
 }
 
 pub(super) fn progress(app: &App, progress: flow::Progress) -> message::Upload {
-    let file = progress.file.map(|record| file(app, record));
+    let link_end = progress.link_end;
+    let file = progress.file.map(|record| linked(app, record, link_end));
     message::Upload {
         file,
         ..upload(progress.upload)
@@ -224,9 +230,14 @@ pub(super) fn upload(upload: upload::Upload) -> message::Upload {
 
 /// A file's record, without a display URL.
 pub(super) fn file(app: &App, file: upload::File) -> message::File {
+    linked(app, file, None)
+}
+
+/// The same, with a link that ends by then.
+fn linked(app: &App, file: upload::File, end: Option<Timestamp>) -> message::File {
     let (width, height) = file.dimensions.unzip();
     message::File {
-        content_url: content_url(app, file.id, &file.profile),
+        content_url: content_url(app, file.id, &file.profile, end),
         id: file.id.to_string(),
         profile: file.profile,
         owner: file.owner.to_string(),

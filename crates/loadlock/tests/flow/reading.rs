@@ -294,6 +294,38 @@ async fn every_view_of_a_file_carries_its_link() {
 }
 
 #[tokio::test]
+async fn a_link_for_the_holder_of_an_upload_token_ends_with_the_token() {
+    let mut world = world(Read::Signed, None).await;
+    let begun = world.begin(png()).await;
+    world.send(&begun.grant, PNG).await;
+    let token = begun.token.expose();
+    let complete = format!("POST /v1/uploads/{}/complete", begun.upload.id);
+    let look = format!("GET /v1/uploads/{}", begun.upload.id);
+    let done = world.ask(token, &complete, Value::Null).await;
+    let linked = path(&done, "/file/content_url");
+    let seen = world.ask(token, &look, Value::Null).await;
+    assert_eq!(path(&seen, "/file/content_url"), linked);
+    assert_eq!(open(&world, "", &linked).await.status, 302);
+    // A shorter life of its profile's links is theirs too.
+    change(&mut world, |image| {
+        image.link_lifetime = Some(Duration::from_mins(40));
+    });
+    let shorter = world.ask(token, &look, Value::Null).await;
+    let shorter = path(&shorter, "/file/content_url");
+    world.clock.advance(Duration::from_hours(1));
+    assert_eq!(open(&world, "", &shorter).await.refusal(), "403 forbidden");
+    assert_eq!(open(&world, "", &linked).await.status, 302);
+    let end = begun
+        .upload
+        .expires_at
+        .duration_since(world.app.clock.now());
+    world.clock.advance(end.unsigned_abs());
+    assert_eq!(world.ask(token, &look, Value::Null).await.status, 401);
+    assert_eq!(open(&world, "", &linked).await.refusal(), "403 forbidden");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn an_upload_url_answers_with_the_link_that_will_open_it() {
     let world = world(Read::Signed, None).await;
     let wish = json!({"path": "a.png", "content_type": "image/png"});
