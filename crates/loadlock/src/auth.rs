@@ -115,6 +115,11 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Call
     found.cloned().ok_or_else(|| Kind::Unauthenticated.into())
 }
 
+/// Whether an `Authorization` header carries an upload token, good or not.
+pub fn is_upload_token(authorization: &str) -> bool {
+    bearer(authorization).is_some_and(|token| token.starts_with(UPLOAD_PREFIX))
+}
+
 /// RFC 6750, section 2.1; the scheme's name in any case (RFC 9110, section 11.1).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;

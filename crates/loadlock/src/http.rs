@@ -36,7 +36,8 @@ mod uploads;
 /// The service's routes with everything around them: the document, tracing, CORS, security headers, errors in our envelope.
 ///
 /// An application may nest them below a path, which `public_url` then ends in. If a middleware of its own puts a
-/// [`Caller`](crate::auth::Caller) into a request's extensions, that is who is asking, whatever the `authorization` header says.
+/// [`Caller`](crate::auth::Caller) into a request's extensions, that is who is asking, whatever the `authorization` header says;
+/// an upload token there goes before it.
 /// Where it does so by a cookie, that should be `SameSite=Lax` or `Strict`: not every call here needs a header that other sites
 /// cannot send.
 pub fn router(app: App) -> Router {

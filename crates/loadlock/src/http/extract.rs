@@ -48,11 +48,15 @@ impl FromRequestParts<App> for MaybeAsking {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        // Nothing in a request gets there by itself: only a middleware of the application can have put it.
-        if let Some(caller) = parts.extensions.get::<Caller>() {
+        let header = authorization(parts);
+        // Nothing in a request gets there by itself: only a middleware of the application can have put it. An upload token is
+        // ours alone, and says for which upload the request is.
+        if let Some(caller) = parts.extensions.get::<Caller>()
+            && !header.is_some_and(auth::is_upload_token)
+        {
             return Ok(Self(Some(caller.clone())));
         }
-        match authorization(parts) {
+        match header {
             Some(header) => auth::authenticate(app, Some(header))
                 .await
                 .map(|caller| Self(Some(caller))),

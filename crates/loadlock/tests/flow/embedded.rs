@@ -51,6 +51,23 @@ async fn the_applications_own_sign_in_is_believed() {
 }
 
 #[tokio::test]
+async fn an_upload_token_goes_before_the_applications_own_sign_in() {
+    let world = World::new().await;
+    let begun = world.begin(png()).await;
+    let path = format!("/uploads/v1/uploads/{}", begun.upload.id);
+    let somebody = mounted(&world, Some(user("somebody")));
+    assert_eq!(get(&somebody, &path, "").await.0, 404);
+    let token = begun.token.expose();
+    assert_eq!(get(&somebody, &path, token).await.0, 200);
+    assert_eq!(get(&somebody, "/uploads/v1/files", token).await.0, 403);
+    // One that is not good is refused like anywhere else.
+    let mine = mounted(&world, Some(me()));
+    assert_eq!(get(&mine, &path, "llt_AAAA").await.0, 401);
+    assert_eq!(get(&mine, &path, "").await.0, 200);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn nothing_that_a_request_says_of_itself_is_a_sign_in() {
     let world = World::new().await;
     let router = mounted(&world, None);
