@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -171,12 +172,21 @@ fn check_named(root: &Section<'_>, wanted: &str, profiles: &[Profile]) {
 
 /// From `[[api_keys]]`, or from a variable `shop=SHA-256,blog=SHA-256`.
 fn api_keys(root: &Section<'_>) -> Option<Vec<Token>> {
+    let mut names = BTreeSet::new();
+    // Two of one name would be one caller, in logs and for repeated requests.
+    let mut check = |section: &Section<'_>, setting: &str, name: &str| {
+        if !names.insert(name.to_owned()) {
+            let says = format!("{} is there twice", quoted(name));
+            section.fault(setting, &says, "a name of its own");
+        }
+    };
     if root.is_overridden("api_keys") {
         let keys = root.list("api_keys", &NAMED_SHA256)?.into_iter();
-        return Some(
-            keys.map(|(name, hash)| Token::server_hashed(hash, name))
-                .collect(),
-        );
+        let token = |(name, hash): (String, _)| {
+            check(root, "api_keys", &name);
+            Token::server_hashed(hash, name)
+        };
+        return Some(keys.map(token).collect());
     }
     let tokens: Vec<Option<Token>> = root
         .sections("api_keys")
@@ -184,6 +194,9 @@ fn api_keys(root: &Section<'_>) -> Option<Vec<Token>> {
         .map(|section| {
             let name = section.required("name", &CALLER);
             let hash = section.required("sha256", &SHA256);
+            if let Some(name) = &name {
+                check(&section, "name", name);
+            }
             section.close();
             Some(Token::server_hashed(hash?, name?))
         })

@@ -227,6 +227,26 @@ fn secrets_are_long_and_keys_are_not_pasted_where_their_hash_belongs() {
 }
 
 #[test]
+fn every_key_has_a_name_of_its_own() {
+    let hash = "0".repeat(64);
+    let key = format!("[[api_keys]]\nname = \"shop\"\nsha256 = \"{hash}\"\n");
+    let blog = key.replace("shop", "blog");
+    assert_snapshot!(top(&[key.as_str(), &blog, &key].concat()), @r#"
+    loadlock.toml:10: `api_keys.name` "shop" is there twice
+      → a name of its own
+    "#);
+    let variable = format!("shop={hash},shop={hash}");
+    let told = faults(
+        &[TOP, STORE, IMAGE].concat(),
+        &[("LOADLOCK_API_KEYS", &variable)],
+    );
+    assert_snapshot!(told, @r#"
+    LOADLOCK_API_KEYS: `api_keys` "shop" is there twice
+      → a name of its own
+    "#);
+}
+
+#[test]
 fn buckets_are_two_and_can_be_addressed() {
     assert_snapshot!(store("final_bucket = \"example-staging\""), @r"
     loadlock.toml:7: `store.final_bucket` is the staging bucket too: clients could write there
