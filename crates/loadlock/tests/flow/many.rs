@@ -1,6 +1,9 @@
 //! Several files begun in one request, each answered or refused by itself.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::proxy::When;
 use crate::world::{API_KEY, Answer, PNG, USER_TOKEN, World};
@@ -227,9 +230,13 @@ async fn a_caller_who_hangs_up_leaves_nothing_half_begun() {
     }
     assert_eq!(world.rows("uploads").await, 0);
     held.release();
-    while world.rows("uploads").await == 0 {
-        tokio::task::yield_now().await;
-    }
+    let recorded = async {
+        while world.rows("uploads").await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let recorded = timeout(Duration::from_secs(20), recorded).await;
+    recorded.unwrap();
     // Which its end takes away again.
     world.end().await;
 }
