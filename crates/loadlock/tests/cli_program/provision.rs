@@ -79,6 +79,27 @@ async fn rules_that_are_not_ours_stay_and_ours_are_put_right() {
     );
 }
 
+#[tokio::test]
+async fn pages_that_others_let_into_the_final_bucket_are_not_as_it_should_be() {
+    let rule = "<CORSConfiguration><CORSRule><ID>theirs</ID><AllowedOrigin>*</AllowedOrigin>\
+                <AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>";
+    let place = Provisioned::with_buckets(&[]);
+    let put = place.ask("PUT", "example-files", "cors", rule).await;
+    assert_eq!(put.0, 200, "{}", put.1);
+    let steps = place.steps(&[]);
+    let cors: Vec<_> = steps
+        .iter()
+        .filter(|step| step.starts_with("example-files cors"))
+        .collect();
+    assert_eq!(cors, ["example-files cors left"]);
+    let output = place.command("provision").output().unwrap();
+    assert!(
+        stdout(&output).contains("not ours, and left, though pages may send or read: theirs"),
+        "{}",
+        stdout(&output)
+    );
+}
+
 #[test]
 fn who_may_not_provision_is_told_so() {
     let place = Provisioned::with(&[]);

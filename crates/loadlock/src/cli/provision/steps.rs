@@ -133,6 +133,11 @@ impl<'a> Bucket<'a> {
             format!("pages of {} may send", origins.join(", "))
         };
         match self.settle(read, write, pages).await {
+            Ok((_, foreign)) if pages.is_empty() && !foreign.is_empty() => {
+                let foreign = foreign.join(", ");
+                let says = format!("not ours, and left, though pages may send or read: {foreign}");
+                self.note(WHAT, Outcome::Left, says);
+            }
             Ok(settled) => self.settled(WHAT, settled, &says),
             // What the store has not, it need not forbid.
             Err(Refusal::Lacking) if pages.is_empty() => {}
