@@ -1,7 +1,9 @@
 //! `loadlock doctor`: every promise a grant makes, tried on the configured store with the configured identities.
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
+use anyhow::Context as _;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::chart::{Chart, Outcome};
 use super::{
@@ -82,17 +84,31 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let mut chart = Chart::default();
     let interrupted = tokio::select! {
-        () = examine(&doctor, &mut chart) => false,
-        _ = tokio::signal::ctrl_c() => true,
+        // Listened for before anything is written.
+        biased;
+        code = asked_to_stop() => Some(code.context("cannot listen for signals")?),
+        () = examine(&doctor, &mut chart) => None,
     };
     // Whatever has happened.
     chart.group("afterwards");
     chart.check("cleared", server::clear(&doctor)).await;
     report(&args, &config, &chart)?;
     Ok(match (interrupted, chart.is_well()) {
-        (true, _) => ExitCode::from(130),
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::FAILURE,
+        (Some(code), _) => ExitCode::from(code),
+        (None, true) => ExitCode::SUCCESS,
+        (None, false) => ExitCode::FAILURE,
+    })
+}
+
+/// Waits for Ctrl-C, SIGTERM or SIGHUP; the exit code that says which it was.
+async fn asked_to_stop() -> io::Result<u8> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => 130,
+        _ = terminate.recv() => 143,
+        _ = hangup.recv() => 129,
     })
 }
 

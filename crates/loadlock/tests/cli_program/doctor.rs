@@ -1,5 +1,7 @@
 //! `loadlock doctor`: what holds, and each breach by its name.
 
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -151,6 +153,83 @@ async fn rules_that_let_strangers_pages_in_are_found_out() {
         )
         .await;
     check(&place, &["final_preflight"], &[]);
+}
+
+/// A plain GET is not asked for beforehand.
+#[tokio::test]
+async fn pages_that_may_only_get_what_is_shown_are_found_out() {
+    let rule = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin>\
+                <AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>";
+    let place = Provisioned::with_buckets(&[]);
+    place.ask("PUT", "example-files", "cors", rule).await;
+    check(&place, &["final_preflight"], &[]);
+}
+
+#[test]
+fn a_server_that_cannot_copy_proves_nothing_of_what_it_would_have_written() {
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::example-files/*"},
+    ]});
+    let place = Provisioned::with_buckets(&[("server", policy)]);
+    let skipped = [
+        "added_copy_source",
+        "added_part_copy",
+        "final_preflight",
+        "pinned_copy",
+        "reader_elsewhere",
+        "reader_reads",
+        "stranger",
+        "uploader_reads",
+    ];
+    check(&place, &["server_final"], &skipped);
+}
+
+#[test]
+fn parts_that_are_never_copied_are_not_taken_for_bound_to_their_etag() {
+    let copied = json!({"StringLike": {"s3:x-amz-copy-source": "?*"}});
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::example-staging/*", "Condition": copied},
+    ]});
+    let place = Provisioned::with_buckets(&[("server", policy)]);
+    let (found, code) = place.examined();
+    assert_eq!(found["pinned_copy"], "holds");
+    assert_eq!(found["pinned_part_copy"], "lacking");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn what_a_server_cannot_list_is_not_said_to_be_deleted() {
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:ListBucket", "Resource": "*"},
+    ]});
+    let place = Provisioned::with_buckets(&[("server", policy)]);
+    check(&place, &["server_lists"], &["cleared"]);
+}
+
+#[tokio::test]
+async fn asked_to_stop_it_leaves_nothing() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let place = Provisioned::with_buckets(&[]);
+        let mut doctor = place
+            .command("doctor")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let holds = async |bucket| place.ask("GET", bucket, "", "").await.1.contains("<Key>");
+        while !holds("example-staging").await {
+            assert_eq!(doctor.try_wait().unwrap(), None, "it has not begun");
+        }
+        let pid = doctor.id().to_string();
+        let kill = Command::new("kill").args([signal, &pid]).status();
+        assert!(kill.unwrap().success());
+        assert_eq!(doctor.wait().unwrap().code(), Some(code), "{signal}");
+        for bucket in ["example-staging", "example-files"] {
+            assert!(!holds(bucket).await, "{signal} leaves objects in {bucket}");
+        }
+    }
 }
 
 #[test]

@@ -6,9 +6,12 @@ use super::{
     server::PRIVATE,
     wire::{Ask, At, Pairs, Unreachable, Who},
 };
+use crate::upload::Method;
 
 const UPLOADER: &str = "give the uploader identity the policy of `loadlock provision --policy uploader`: it denies these \
                         headers by name";
+const PARTS: &str = "give the uploader identity the policy of `loadlock provision --policy uploader`; where the store makes \
+                     such parts all the same, leave `multipart` out of the profiles' `methods`";
 const PUBLIC: &str = "block public access (`loadlock provision`), and give the uploader identity the policy of \
                       `loadlock provision --policy uploader`";
 
@@ -23,28 +26,40 @@ pub(super) async fn examine(doctor: &Doctor<'_>, chart: &mut Chart) {
         ];
         return chart.skip(&all, "put");
     }
-    chart.check("added_copy_source", copy_source(doctor)).await;
-    if chart.holds("multipart") {
-        chart.check("added_part_copy", part_copy(doctor)).await;
-    } else {
-        chart.skip(&["added_part_copy"], "multipart");
-    }
+    let written = ["server_staging", "server_final"];
+    chart
+        .check_after(&written, "added_copy_source", copy_source(doctor))
+        .await;
+    let written = ["server_staging", "server_final", "multipart"];
+    chart
+        .check_after(&written, "added_part_copy", part_copy(doctor))
+        .await;
     chart.check("added_acl", acl(doctor)).await;
     chart.check("added_headers", headers(doctor)).await;
 }
 
-/// Where what no client may read lies, as copies name it.
-fn sources(doctor: &Doctor<'_>) -> [String; 2] {
+/// What a copy may be made of: where it lies, as copies name it, its bytes, and what it is in words.
+type Source = (String, &'static [u8], &'static str);
+
+/// What no client may read. The last was sent by the uploader itself, and some stores let whoever wrote an object read it.
+fn sources(doctor: &Doctor<'_>) -> [Source; 3] {
     let (staging, finals) = (&doctor.store.staging_bucket, &doctor.store.final_bucket);
+    let closed = "what no client may read";
+    let (held, stored, sent) = (doctor.held("own"), doctor.stored("own"), doctor.sent("put"));
     [
-        format!("{staging}/{}", doctor.held("own")),
-        format!("{finals}/{}", doctor.stored("own")),
+        (format!("{staging}/{held}"), PRIVATE, closed),
+        (format!("{finals}/{stored}"), PRIVATE, closed),
+        (
+            format!("{staging}/{sent}"),
+            BYTES,
+            "what was sent by another grant",
+        ),
     ]
 }
 
 /// The least that is ever signed (`POST /upload_url`): the type alone. A copy has no body.
 async fn copy_source(doctor: &Doctor<'_>) -> Found {
-    for source in sources(doctor) {
+    for (source, content, what) in sources(doctor) {
         let key = doctor.sent("copied");
         let ask = Ask {
             body: b"",
@@ -52,11 +67,9 @@ async fn copy_source(doctor: &Doctor<'_>) -> Found {
             ..granted(&key, &SIGNED[..1])
         };
         doctor.wire.send(&ask).await?;
-        if doctor.read(At::Staging, &key).await?.body == PRIVATE {
-            return Ok(breached(
-                "an unsigned `x-amz-copy-source` makes the store copy what no client may read",
-                UPLOADER,
-            ));
+        if doctor.read(At::Staging, &key).await?.body == content {
+            let says = format!("an unsigned `x-amz-copy-source` makes the store copy {what}");
+            return Ok(breached(says, UPLOADER));
         }
     }
     Ok(holds("an unsigned `x-amz-copy-source` copies nothing"))
@@ -69,19 +82,24 @@ async fn part_copy(doctor: &Doctor<'_>) -> Found {
             "the server cannot begin a multipart upload".to_owned(),
         ));
     };
-    Ok(if copied_part(doctor, &key, &id).await? {
-        breached(
-            "an unsigned `x-amz-copy-source` makes a part of what no client may read",
-            UPLOADER,
-        )
+    let Some(what) = copied_part(doctor, &key, &id).await? else {
+        return Ok(holds("an unsigned `x-amz-copy-source` makes no part"));
+    };
+    let says = format!("an unsigned `x-amz-copy-source` makes a part of {what}");
+    Ok(if doctor.methods.contains(&Method::Multipart) {
+        breached(says, PARTS)
     } else {
-        holds("an unsigned `x-amz-copy-source` makes no part")
+        lacking(format!("{says}, and no profile takes parts"))
     })
 }
 
-async fn copied_part(doctor: &Doctor<'_>, key: &str, id: &str) -> Result<bool, Unreachable> {
-    let size = PRIVATE.len().to_string();
-    for source in sources(doctor) {
+/// What the store has made a part of.
+async fn copied_part(
+    doctor: &Doctor<'_>,
+    key: &str,
+    id: &str,
+) -> Result<Option<&'static str>, Unreachable> {
+    for (source, content, what) in sources(doctor) {
         let ask = Ask {
             signed: &[],
             added: &[("x-amz-copy-source", &source)],
@@ -93,11 +111,11 @@ async fn copied_part(doctor: &Doctor<'_>, key: &str, id: &str) -> Result<bool, U
             ..Ask::new(Who::Server, "GET", At::Staging, key)
         };
         let parts = doctor.wire.send(&list).await?;
-        if parts.element("Size") == Some(&size) {
-            return Ok(true);
+        if parts.element("Size") == Some(&content.len().to_string()) {
+            return Ok(Some(what));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 async fn acl(doctor: &Doctor<'_>) -> Found {

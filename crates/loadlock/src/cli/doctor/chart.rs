@@ -99,6 +99,20 @@ impl Chart {
         holds
     }
 
+    /// Makes a check that says something only where these hold.
+    pub(super) async fn check_after(
+        &mut self,
+        needed: &[&str],
+        name: &'static str,
+        finding: impl Future<Output = Found>,
+    ) -> bool {
+        if let Some(missing) = needed.iter().find(|needed| !self.holds(needed)) {
+            self.skip(&[name], missing);
+            return false;
+        }
+        self.check(name, finding).await
+    }
+
     /// Leaves checks out that say nothing without another.
     pub(super) fn skip(&mut self, names: &[&'static str], needed: &str) {
         for name in names {

@@ -16,7 +16,10 @@ const CLOSE: &str =
 pub(super) async fn examine(doctor: &Doctor<'_>, chart: &mut Chart) {
     chart.group("identities");
     if chart.holds("put") {
-        chart.check("uploader_reads", uploader_reads(doctor)).await;
+        let written = ["server_staging", "server_final"];
+        chart
+            .check_after(&written, "uploader_reads", uploader_reads(doctor))
+            .await;
         chart
             .check("uploader_elsewhere", uploader_elsewhere(doctor))
             .await;

@@ -23,7 +23,9 @@ pub(super) async fn examine(doctor: &Doctor<'_>, chart: &mut Chart) {
         chart.skip(&["exposed", "errors_shown"], "preflight");
     }
     chart.check("stranger_preflight", stranger(doctor)).await;
-    chart.check("final_preflight", finals(doctor)).await;
+    chart
+        .check_after(&["server_final"], "final_preflight", finals(doctor))
+        .await;
 }
 
 fn origins(origins: &Origins) -> Vec<&str> {
@@ -60,6 +62,7 @@ async fn stranger(doctor: &Doctor<'_>) -> Found {
 }
 
 async fn finals(doctor: &Doctor<'_>) -> Found {
+    let key = doctor.stored("own");
     for origin in origins(doctor.origins).into_iter().chain([STRANGER]) {
         for method in ["GET", "PUT"] {
             let answer = ask(doctor, At::Final, origin, method).await?;
@@ -67,6 +70,19 @@ async fn finals(doctor: &Doctor<'_>) -> Found {
                 let says = format!("a page of {origin} may {method} in the final bucket");
                 return Ok(breached(says, CLOSE));
             }
+        }
+        // A browser asks for no leave to get something as plainly as this.
+        let get = Ask {
+            added: &[("origin", origin)],
+            ..Ask::new(Who::Reader, "GET", At::Final, &key)
+        };
+        let shown = doctor.wire.send(&get).await?;
+        if reads(&shown, origin) {
+            let says = format!("a page of {origin} may read by script what a reader's URL shows");
+            return Ok(breached(says, CLOSE));
+        }
+        if !shown.done() {
+            return Ok(skipped(format!("the reader's URL shows nothing ({shown})")));
         }
     }
     Ok(holds(

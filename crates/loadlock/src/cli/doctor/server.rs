@@ -27,7 +27,10 @@ pub(super) async fn examine(doctor: &Doctor<'_>, chart: &mut Chart) {
     chart.group("the server");
     if chart.check("server_staging", staging(doctor)).await {
         chart.check("server_final", copy(doctor)).await;
-        chart.check("pinned_copy", pinned(doctor)).await;
+        // Who can copy nothing is refused for that alone.
+        chart
+            .check_after(&["server_final"], "pinned_copy", pinned(doctor))
+            .await;
         chart.check("pinned_part_copy", pinned_part(doctor)).await;
     } else {
         let all = ["server_final", "pinned_copy", "pinned_part_copy"];
@@ -79,9 +82,8 @@ async fn copy(doctor: &Doctor<'_>) -> Found {
 
 /// The inspected bytes are the promoted bytes only where a copy is bound to an `ETag`.
 async fn pinned(doctor: &Doctor<'_>) -> Found {
-    let other = "\"00000000000000000000000000000000\"";
     let copied = doctor
-        .copy(other, At::Final, &doctor.stored("pinned"))
+        .copy(ANOTHER, At::Final, &doctor.stored("pinned"))
         .await?;
     Ok(if copied.done() {
         breached(
@@ -104,15 +106,15 @@ async fn pinned_part(doctor: &Doctor<'_>) -> Found {
             POLICY,
         ));
     };
-    let source = format!("{}/{}", doctor.store.staging_bucket, doctor.held("own"));
-    let copy = Ask {
-        signed: &[
-            ("x-amz-copy-source", &source),
-            ("x-amz-copy-source-if-match", ANOTHER),
-        ],
-        ..Ask::new(Who::Server, "PUT", At::Staging, &key)
-    };
-    let copied = doctor.part(&key, &id, copy).await?;
+    let own = doctor.etag(&doctor.held("own")).await?;
+    let bound = doctor.copy_part(&own, &key, &id).await?;
+    if !bound.done() {
+        // Its refusal of another ETag then says nothing.
+        return Ok(lacking(format!(
+            "no part can be copied ({bound}): no file over 5 GiB can be promoted"
+        )));
+    }
+    let copied = doctor.copy_part(ANOTHER, &key, &id).await?;
     Ok(if copied.done() {
         lacking(
             "the store does not bind the copy of a file over 5 GiB to its ETag: where it lies alone keeps its bytes",
@@ -179,16 +181,35 @@ fn missing(rules: &[LifecycleRule]) -> Option<&'static str> {
 
 /// Deletes what was written, as the server does when an upload is over.
 pub(super) async fn clear(doctor: &Doctor<'_>) -> Found {
-    Ok(match doctor.wire.clear().await? {
-        0 => holds("everything that was written is deleted"),
-        left => breached(
-            format!(
-                "{left} objects under `{}` could not be deleted",
-                doctor.room
-            ),
-            "let the server identity delete objects of both buckets, and delete these by hand",
-        ),
-    })
+    const DELETE: &str =
+        "let the server identity delete objects of both buckets, and delete these by hand";
+    let room = &doctor.room;
+    let left = doctor.wire.clear().await?;
+    if left > 0 {
+        let says = format!("{left} objects under `{room}` could not be deleted");
+        return Ok(breached(says, DELETE));
+    }
+    for at in [At::Staging, At::Final] {
+        for prefix in [doctor.sent(""), doctor.held(""), doctor.stored("")] {
+            for (asked, mark) in [(("list-type", "2"), "Key"), (("uploads", ""), "UploadId")] {
+                let list = Ask {
+                    query: &[asked, ("prefix", &prefix)],
+                    ..Ask::new(Who::Server, "GET", at, "")
+                };
+                let list = doctor.wire.send(&list).await?;
+                if !list.done() {
+                    let says =
+                        format!("the server deletes, and cannot list what may be left ({list})");
+                    return Ok(skipped(says));
+                }
+                if list.element(mark).is_some() {
+                    let says = format!("something is left under `{prefix}`");
+                    return Ok(breached(says, DELETE));
+                }
+            }
+        }
+    }
+    Ok(holds("everything that was written is deleted"))
 }
 
 impl Doctor<'_> {
@@ -211,6 +232,19 @@ impl Doctor<'_> {
             .send(&Ask::new(Who::Server, "HEAD", At::Staging, key))
             .await?;
         Ok(head.header("etag").unwrap_or_default().to_owned())
+    }
+
+    /// Its copy as the first part of a file, bound to an `ETag`.
+    async fn copy_part(&self, etag: &str, key: &str, id: &str) -> Result<Answer, Unreachable> {
+        let source = format!("{}/{}", self.store.staging_bucket, self.held("own"));
+        let copy = Ask {
+            signed: &[
+                ("x-amz-copy-source", &source),
+                ("x-amz-copy-source-if-match", etag),
+            ],
+            ..Ask::new(Who::Server, "PUT", At::Staging, key)
+        };
+        self.part(key, id, copy).await
     }
 
     /// The server's copy of its own object, bound to an `ETag`.
