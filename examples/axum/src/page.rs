@@ -26,7 +26,7 @@ pub(crate) struct File {
 impl File {
     pub(crate) fn new(app: &App, file: upload::File) -> Self {
         Self {
-            content_url: flow::content_url(app, file.id, &file.profile)
+            content_url: flow::content_url(app, file.id, &file.profile, None)
                 .expose()
                 .to_owned(),
             filename: file.filename,
