@@ -1,6 +1,7 @@
 """`loadlock serve` on the store that the environment names (`script/stores run STORE …`).
 
-    python3 service.py COMMAND…     provision, serve, and run COMMAND with LOADLOCK_URL and LOADLOCK_API_KEY
+    python3 service.py COMMAND…     provision, serve, and run COMMAND with LOADLOCK_URL and LOADLOCK_API_KEY; PAGE_CONFIG and
+                                    PAGE_PORT let e2e/browser run `loadlock dev` on the same store
 """
 
 import base64
@@ -70,7 +71,7 @@ def unpadded(data):
 
 
 class Service:
-    def __init__(self, directory):
+    def __init__(self, directory, pages=PAGES):
         self.configuration = directory / "loadlock.toml"
         self.key = "llk_" + secrets.token_urlsafe(32)
         self.user_secret = secrets.token_urlsafe(32)
@@ -80,7 +81,7 @@ class Service:
             CONFIGURATION.format(
                 listen=listen,
                 records=directory / "records.db",
-                origins=json.dumps(PAGES),
+                origins=json.dumps(pages),
                 secret=secrets.token_urlsafe(32),
                 user_secret=self.user_secret,
                 key_sha256=hashlib.sha256(self.key.encode()).hexdigest(),
@@ -122,11 +123,18 @@ class Service:
 
 def main(command):
     with tempfile.TemporaryDirectory() as directory:
-        service = Service(pathlib.Path(directory))
+        # Beside the examples' pages, that of `loadlock dev --config`.
+        port = free_port()
+        service = Service(pathlib.Path(directory), [*PAGES, f"http://127.0.0.1:{port}"])
         service.provision()
         service.start()
         try:
-            environment = os.environ | {"LOADLOCK_URL": service.url, "LOADLOCK_API_KEY": service.key}
+            environment = os.environ | {
+                "LOADLOCK_URL": service.url,
+                "LOADLOCK_API_KEY": service.key,
+                "PAGE_CONFIG": str(service.configuration),
+                "PAGE_PORT": str(port),
+            }
             return subprocess.run(command, env=environment, check=False).returncode
         finally:
             service.stop()

@@ -40,7 +40,7 @@ pub struct Settings {
     pub database: PathBuf,
     /// The service's address.
     pub api: String,
-    /// The store's origin, where the page's uploads and media go.
+    /// The store's origin or origins, where the page's uploads and media go.
     pub s3: String,
     /// The demo user's token: what an application's sign-in would give the browser.
     pub token: String,

@@ -16,7 +16,8 @@ export class Loadlock {
   static async start() {
     const loadlock = new Loadlock();
     loadlock.data = await mkdtemp(join(tmpdir(), 'loadlock-browser-'));
-    await loadlock.run(['--port', '0', '--s3-port', '0']);
+    const { PAGE_PORT: port, PAGE_CONFIG: config } = process.env;
+    await loadlock.run(config ? ['--port', port, '--config', config] : ['--port', '0', '--s3-port', '0']);
     return loadlock;
   }
 

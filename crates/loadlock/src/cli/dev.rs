@@ -2,12 +2,14 @@
 use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
+use loadlock_sigv4::Bucket;
 use tokio::net::TcpListener;
 
 use super::{
     place::Place,
     say,
     session::{DEFAULT_DATA, Session},
+    settings,
     tasks::Tasks,
 };
 use crate::{
@@ -42,6 +44,9 @@ pub(super) struct Args {
     /// The port of the store; 0 for any free one.
     #[arg(long, default_value_t = 9000)]
     s3_port: u16,
+    /// Use the store of this configuration in place of the embedded one.
+    #[arg(long, value_name = "FILE", conflicts_with = "s3_port")]
+    config: Option<PathBuf>,
     /// Print one line of JSON with the addresses and keys, once ready.
     #[arg(long)]
     json: bool,
@@ -52,10 +57,16 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (clock, ids) = (loadlock_store::Clock::system(), Ids::random());
     let keys = Keys::of(place.path(), &ids)?;
     let (api_listener, api) = listen(args.port, "--port").await?;
-    let (s3_listener, s3) = listen(args.s3_port, "--s3-port").await?;
-
-    let store = staging::open_store(place.path(), &keys, clock.clone()).await?;
-    let config = config(&place, &keys, &api, &s3)?;
+    let mut tasks = Tasks::default();
+    let store = if let Some(file) = &args.config {
+        settings::load(Some(file))?.config.store
+    } else {
+        let (s3_listener, s3) = listen(args.s3_port, "--s3-port").await?;
+        let store = staging::open_store(place.path(), &keys, clock.clone()).await?;
+        tasks.store(store, s3_listener);
+        embedded(&keys, &s3)
+    };
+    let config = config(&place, &keys, &api, store.clone())?;
     let app = App::open(config, clock.into(), ids)
         .await
         .context("cannot open the records")?;
@@ -64,15 +75,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let demo = demo::router(demo::Settings {
         database: place.path().join("demo.db"),
         api: api.clone(),
-        s3: s3.clone(),
+        s3: origins(&store)?,
         token: keys.user_token.expose().to_owned(),
         api_key: keys.api_key.expose().to_owned(),
     });
     let demo = demo.await.context("cannot open the demo's database")?;
     let routes = http::router(app.clone()).merge(demo);
 
-    let mut tasks = Tasks::default();
-    tasks.store(store, s3_listener);
     tasks.jobs(app);
     tasks.api(routes, api_listener);
 
@@ -83,7 +92,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     .write(place.path())?;
     let ready = Announcement {
         api: &api,
-        s3: &s3,
+        store: &store,
         data: place.path(),
         keys: &keys,
     };
@@ -110,23 +119,40 @@ pub(super) async fn listen(port: u16, option: &str) -> anyhow::Result<(TcpListen
     Ok((listener, address))
 }
 
-fn config(place: &Place, keys: &Keys, api: &str, s3: &str) -> anyhow::Result<Config> {
+/// The embedded store, as the service sees it.
+fn embedded(keys: &Keys, s3: &str) -> StoreSettings {
+    StoreSettings {
+        endpoint: s3.to_owned(),
+        public_endpoint: s3.to_owned(),
+        region: REGION.to_owned(),
+        style: Style::Path,
+        staging_bucket: STAGING.to_owned(),
+        final_bucket: FINAL.to_owned(),
+        conditional_writes: true,
+        copy_pin: CopyPin::S3,
+        uploader: UploaderIdentity(keys.uploader.clone().into()),
+        server: ServerIdentity(keys.server.clone().into()),
+        reader: ReaderIdentity(keys.reader.clone().into()),
+    }
+}
+
+/// Where a page's uploads and media go: one origin, or each bucket's own.
+fn origins(store: &StoreSettings) -> anyhow::Result<String> {
+    let mut origins = Vec::new();
+    for bucket in [&store.staging_bucket, &store.final_bucket] {
+        let bucket = Bucket::new(&store.public_endpoint, bucket, store.style)?;
+        let url: reqwest::Url = bucket.url().parse()?;
+        origins.push(url.origin().ascii_serialization());
+    }
+    origins.dedup();
+    Ok(origins.join(" "))
+}
+
+fn config(place: &Place, keys: &Keys, api: &str, store: StoreSettings) -> anyhow::Result<Config> {
     Ok(Config {
         api_url: api.to_owned(),
         records: place.path().join("records.db"),
-        store: StoreSettings {
-            endpoint: s3.to_owned(),
-            public_endpoint: s3.to_owned(),
-            region: REGION.to_owned(),
-            style: Style::Path,
-            staging_bucket: STAGING.to_owned(),
-            final_bucket: FINAL.to_owned(),
-            conditional_writes: true,
-            copy_pin: CopyPin::S3,
-            uploader: UploaderIdentity(keys.uploader.clone().into()),
-            server: ServerIdentity(keys.server.clone().into()),
-            reader: ReaderIdentity(keys.reader.clone().into()),
-        },
+        store,
         profiles: dev_profiles()?,
         origins: Origins::Loopback,
         tokens: vec![

@@ -1,5 +1,5 @@
 //! `--config FILE`, and the settings it leads to.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::file::{self, Environment, Faults, Settings};
 
@@ -14,13 +14,18 @@ pub(super) struct ConfigFile {
 impl ConfigFile {
     /// The settings of the file and of this process's environment, or all that is wrong with them.
     pub(super) fn load(&self) -> Result<Settings, Faults> {
-        file::load(self.config.as_deref(), &environment())
+        load(self.config.as_deref())
     }
 
     /// Where a new file would be.
     pub(super) fn path(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| file::USUAL.into())
     }
+}
+
+/// The settings of a file, or of the usual one, and of this process's environment.
+pub(super) fn load(file: Option<&Path>) -> Result<Settings, Faults> {
+    file::load(file, &environment())
 }
 
 /// An empty variable says nothing: that is how it is left out where it cannot be removed.

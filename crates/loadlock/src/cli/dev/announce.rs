@@ -3,12 +3,15 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{FINAL, STAGING, keys::Keys};
-use crate::cli::{bold, session::DEFAULT_DATA};
+use super::keys::Keys;
+use crate::{
+    bucket::StoreSettings,
+    cli::{bold, session::DEFAULT_DATA},
+};
 
 pub(super) struct Announcement<'a> {
     pub(super) api: &'a str,
-    pub(super) s3: &'a str,
+    pub(super) store: &'a StoreSettings,
     pub(super) data: &'a Path,
     pub(super) keys: &'a Keys,
 }
@@ -18,11 +21,11 @@ impl Announcement<'_> {
     pub(super) fn json(&self) -> String {
         json!({
             "api": self.api,
-            "s3": self.s3,
+            "s3": self.store.public_endpoint,
             "page": format!("{}/", self.api),
             "data": self.data.display().to_string(),
-            "staging_bucket": STAGING,
-            "final_bucket": FINAL,
+            "staging_bucket": self.store.staging_bucket,
+            "final_bucket": self.store.final_bucket,
             "token": self.keys.user_token.expose(),
             "api_key": self.keys.api_key.expose(),
         })
@@ -31,7 +34,7 @@ impl Announcement<'_> {
 
     /// A few lines for people.
     pub(super) fn text(&self) -> String {
-        let Self { api, s3, .. } = self;
+        let Self { api, store, .. } = self;
         let data = self.data.display();
         let usual = Path::new(DEFAULT_DATA)
             .canonicalize()
@@ -51,7 +54,7 @@ impl Announcement<'_> {
             String::new(),
             format!("  Page   {}", bold(&format!("{api}/"))),
             format!("  API    {api}/docs"),
-            format!("  Store  {s3}"),
+            format!("  Store  {}", store.public_endpoint),
             format!("  Data   {data}"),
             String::new(),
             "  Drop a photo on the page, or upload one from another terminal:".to_owned(),
