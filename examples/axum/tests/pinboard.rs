@@ -1,4 +1,5 @@
-//! The pinboard as it is built, before a store of its own, driven as a browser would.
+//! The pinboard as it is built, driven as a browser would: before a store of its own, or before the one that
+//! `LOADLOCK_STORE_…` name, which go before the file.
 
 use std::{
     io::{BufRead as _, BufReader},
