@@ -133,9 +133,10 @@ export class Stack {
 
 const DEFINED = { 'process.env.NODE_ENV': '"production"' };
 
+/** Read to its end: a server that is asked to stop waits for whoever has not taken all of his answer. */
 const answers = (address) =>
   fetch(address).then(
-    ({ ok }) => ok,
+    (answer) => answer.arrayBuffer().then(() => answer.ok),
     () => false,
   );
 

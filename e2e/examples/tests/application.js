@@ -69,11 +69,15 @@ export class Application {
     }
   }
 
-  answers() {
-    return fetch(this.address).then(
-      ({ ok }) => ok,
-      () => false,
-    );
+  async answers() {
+    try {
+      const answer = await fetch(this.address);
+      // Read to its end: a server that is asked to stop waits for whoever has not taken all of his answer.
+      await answer.arrayBuffer();
+      return answer.ok;
+    } catch {
+      return false;
+    }
   }
 
   async stop() {
