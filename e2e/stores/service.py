@@ -125,7 +125,7 @@ def main(command):
     with tempfile.TemporaryDirectory() as directory:
         # Beside the examples' pages, that of `loadlock dev --config`.
         port = free_port()
-        service = Service(pathlib.Path(directory), [*PAGES, f"http://127.0.0.1:{port}"])
+        service = Service(pathlib.Path(directory), [*PAGES, *(f"http://{host}:{port}" for host in ("127.0.0.1", "localhost"))])
         service.provision()
         service.start()
         try:

@@ -205,7 +205,8 @@ impl Bucket {
             .fields()
             .map(|(name, value)| (name.to_owned(), Secret::new(value)));
         Ok(Grant::Post {
-            url: self.signing.staging.url(),
+            // With the slash: without it SeaweedFS (4.48) closes the connection on a page's preflight.
+            url: format!("{}/", self.signing.staging.url().trim_end_matches('/')),
             fields: fields.collect(),
             expires_at,
         })
