@@ -1,14 +1,18 @@
 //! Who is asking: bearer tokens, kept and compared as SHA-256, or signed by the service itself or by the application.
 
+mod claims;
 mod keyring;
 mod link;
 mod user;
+
+use std::{net::IpAddr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 pub use self::{
+    claims::Claims,
     keyring::{KeyRing, Purpose, Signature},
     link::{Link, link},
 };
@@ -20,15 +24,74 @@ use crate::{
     upload::{Owner, UploadId},
 };
 
+/// Who is asking, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub who: Who,
+    /// The client's address, where it is known.
+    pub address: Option<IpAddr>,
+}
+
 /// Who is asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller {
-    /// An end user: sees and does what is theirs.
-    User { owner: Owner },
+pub enum Who {
+    /// An end user: sees and does what is theirs. The claims are what their token says beside.
+    User { owner: Owner, claims: Claims },
     /// An application's server: may act for any owner, and claim.
-    Server { name: String },
+    Server { name: String, scope: Scope },
     /// The holder of one upload's token.
     Upload { id: UploadId },
+    /// Somebody who does not say.
+    Nobody,
+}
+
+/// What an API key is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    AllProfiles,
+    /// By their names.
+    Profiles(Arc<[String]>),
+}
+
+impl Scope {
+    /// Whether it takes in this profile.
+    pub fn covers(&self, profile: &str) -> bool {
+        match self {
+            Self::AllProfiles => true,
+            Self::Profiles(names) => names.iter().any(|name| name == profile),
+        }
+    }
+}
+
+impl Caller {
+    /// An end user of whom nothing else is known.
+    pub fn user(owner: Owner) -> Self {
+        let claims = Claims::default();
+        Who::User { owner, claims }.into()
+    }
+
+    /// An application's server, called so in logs.
+    pub fn server(name: impl Into<String>) -> Self {
+        let (name, scope) = (name.into(), Scope::AllProfiles);
+        Who::Server { name, scope }.into()
+    }
+
+    /// The holder of one upload's token.
+    pub fn upload(id: UploadId) -> Self {
+        Who::Upload { id }.into()
+    }
+
+    /// The same caller, at this address.
+    #[must_use]
+    pub fn at(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
+    }
+}
+
+impl From<Who> for Caller {
+    fn from(who: Who) -> Self {
+        Self { who, address: None }
+    }
 }
 
 /// A token the service knows, without the token.
@@ -46,7 +109,7 @@ impl Token {
     pub fn user(token: &Secret, owner: Owner) -> Self {
         Self {
             hash: hash(token.expose()),
-            caller: Caller::User { owner },
+            caller: Caller::user(owner),
         }
     }
 
@@ -57,10 +120,9 @@ impl Token {
 
     /// An application server's API key, of which only the SHA-256 is known.
     pub fn server_hashed(hash: TokenHash, name: impl Into<String>) -> Self {
-        let name = name.into();
         Self {
             hash,
-            caller: Caller::Server { name },
+            caller: Caller::server(name),
         }
     }
 }
@@ -104,7 +166,7 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Call
     if token.split('.').count() == 3 {
         let owner = user::owner(token, &app.config.user_secrets, app.clock.now());
         let owner = owner.ok_or(Kind::Unauthenticated)?;
-        return Ok(Caller::User { owner });
+        return Ok(Caller::user(owner));
     }
     let given = hash(token);
     let known = app.config.tokens.iter();
@@ -133,7 +195,7 @@ async fn upload_holder(app: &App, token: &str) -> Result<Caller, Error> {
     let upload = app.records.upload(id).await?.ok_or(Kind::Unauthenticated)?;
     let lives = app.clock.now() < upload.token_expires_at();
     lives
-        .then_some(Caller::Upload { id })
+        .then_some(Caller::upload(id))
         .ok_or_else(|| Kind::Unauthenticated.into())
 }
 

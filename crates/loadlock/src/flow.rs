@@ -35,7 +35,7 @@ pub use self::{
 pub use crate::bucket::grant::{DisplayUrl, Grant, Reading, SignedPart};
 use crate::{
     app::App,
-    auth::Caller,
+    auth::{Caller, Who},
     error::{Error, Kind},
     upload::{Profile, Refused, Upload, UploadId},
 };
@@ -54,10 +54,11 @@ pub fn profile<'a>(app: &'a App, name: &str) -> Result<&'a Profile, Error> {
 
 /// An upload that this caller may see. Another's is as unknown as none.
 async fn visible(app: &App, caller: &Caller, id: UploadId) -> Result<Upload, Error> {
-    let may = |upload: &Upload| match caller {
-        Caller::User { owner } => upload.owner == *owner,
-        Caller::Server { .. } => true,
-        Caller::Upload { id } => upload.id == *id,
+    let may = |upload: &Upload| match &caller.who {
+        Who::User { owner, .. } => upload.owner == *owner,
+        Who::Server { scope, .. } => scope.covers(&upload.profile),
+        Who::Upload { id } => upload.id == *id,
+        Who::Nobody => false,
     };
     let found = app.records.upload(id).await?;
     found.filter(may).ok_or_else(|| unknown(id))

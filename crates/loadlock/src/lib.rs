@@ -10,7 +10,7 @@
 //! /// The application's own sign-in, in place of a token. `signed_in` stands for its session.
 //! async fn tell_who(mut request: Request, next: Next) -> Response {
 //!     if let Some(owner) = signed_in(&request) {
-//!         request.extensions_mut().insert(Caller::User { owner });
+//!         request.extensions_mut().insert(Caller::user(owner));
 //!     }
 //!     next.run(request).await
 //! }

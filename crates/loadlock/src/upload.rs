@@ -10,7 +10,7 @@ pub mod parts;
 pub mod profile;
 pub mod state;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use jiff::Timestamp;
 
@@ -35,6 +35,10 @@ pub struct Upload {
     /// The profile's name.
     pub profile: String,
     pub owner: Owner,
+    /// The name of the API key that began it, if one did.
+    pub api_key: Option<String>,
+    /// From where it was begun, if that is known.
+    pub address: Option<IpAddr>,
     /// For display: cleaned and bounded, in no key.
     pub filename: String,
     /// As declared; inspection decides what the file is served as. None where it was not: inspection finds it.
@@ -44,6 +48,8 @@ pub struct Upload {
     pub checksum: Option<Checksum>,
     pub metadata: Metadata,
     pub method: Method,
+    /// Where the client writes: one key per grant.
+    pub staged_key: ObjectKey,
     /// The store's id of the multipart upload, if it is one.
     pub multipart_id: Option<String>,
     /// Where the person goes on after having sent a form: an address of the application.
@@ -76,11 +82,6 @@ impl Upload {
             State::Ready { deadline, .. } => deadline.max(self.expires_at),
             _ => self.expires_at,
         }
-    }
-
-    /// Where the client writes: one key per grant, under the owner's prefix.
-    pub fn staged_key(&self) -> ObjectKey {
-        ObjectKey::new(format!("in/{}/{}", self.owner.hash(), self.id))
     }
 
     /// Where the server copies what must not change under inspection: one key per attempt, because a worker that

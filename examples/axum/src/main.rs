@@ -15,7 +15,7 @@ use axum::{
 };
 use loadlock::{
     app::App,
-    auth::Caller,
+    auth::{Caller, Who},
     clock::{Clock, Ids},
     config::file,
     error::{Error, Kind},
@@ -85,7 +85,7 @@ async fn tell_who(State(board): State<Board>, mut request: Request, next: Next) 
         Err(error) => return Refused::from(error).into_response(),
     };
     if let Some(owner) = found.and_then(|user| user.parse().ok()) {
-        request.extensions_mut().insert(Caller::User { owner });
+        request.extensions_mut().insert(Caller::user(owner));
     }
     next.run(request).await
 }
@@ -103,7 +103,10 @@ type Fields = Vec<(String, String)>;
 
 fn signed_in(user: User) -> Result<Owner, Refused> {
     match user {
-        Some(Extension(Caller::User { owner })) => Ok(owner),
+        Some(Extension(Caller {
+            who: Who::User { owner, .. },
+            ..
+        })) => Ok(owner),
         _ => Err(Refused(
             StatusCode::UNAUTHORIZED,
             "sign in first".to_owned(),
@@ -210,7 +213,7 @@ async fn plain_form(
         return_to: Some(format!("{address}/?{kept}")),
         owner: None,
     };
-    let begun = flow::begin(&board.loadlock, &Caller::User { owner }, begin, None).await?;
+    let begun = flow::begin(&board.loadlock, &Caller::user(owner), begin, None).await?;
     Ok(Html(page::plain_form(&begun.grant)))
 }
 
@@ -259,9 +262,7 @@ async fn claim(
         owner: owner.to_string(),
         metadata: Metadata::from([("title".to_owned(), title.to_owned())]),
     };
-    let server = Caller::Server {
-        name: "pinboard".to_owned(),
-    };
+    let server = Caller::server("pinboard");
     let claimed = flow::claim(&board.loadlock, &server, claim).await?;
     Ok(claimed
         .into_iter()

@@ -129,7 +129,7 @@ impl Bucket {
     pub fn grant_put(&self, upload: &Upload, now: Timestamp) -> Result<Grant, Error> {
         let pen = self.signing.uploader.0.at(now)?;
         let expires_at = pen.until(upload.grant_expires_at);
-        let key = upload.staged_key();
+        let key = &upload.staged_key;
         let length = upload.size_bytes.map(|size| size.to_string());
         let mut headers = Vec::with_capacity(4);
         if let Some(content_type) = &upload.content_type {
@@ -170,7 +170,7 @@ impl Bucket {
     ) -> Result<Grant, Error> {
         let pen = self.signing.uploader.0.at(now)?;
         let expires_at = pen.until(upload.grant_expires_at);
-        let key = upload.staged_key();
+        let key = &upload.staged_key;
         let (least, most) = (terms.sizes.start(), terms.sizes.end());
         let mut conditions = vec![
             Condition::Equals("key", key.as_str()),
@@ -226,7 +226,7 @@ impl Bucket {
         now: Timestamp,
     ) -> Result<Vec<SignedPart>, Error> {
         let plan = upload.part_plan();
-        let key = upload.staged_key();
+        let key = &upload.staged_key;
         let multipart_id = upload.multipart_id.as_deref().unwrap_or_default();
         let pen = self.signing.uploader.0.at(now)?;
         let expires_at = pen.until(expires_at);

@@ -251,10 +251,10 @@ async fn create_multipart(app: &App, upload: &mut Upload) -> Result<(), Error> {
     let Some(content_type) = &upload.content_type else {
         return Err(Kind::Internal.into());
     };
-    let key = upload.staged_key();
+    let key = &upload.staged_key;
     let created = app
         .bucket
-        .create_multipart(&key, content_type, upload.checksum.as_ref());
+        .create_multipart(key, content_type, upload.checksum.as_ref());
     upload.multipart_id = Some(created.await?);
     Ok(())
 }
@@ -273,7 +273,7 @@ async fn record(app: &App, begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Er
 fn in_store(uploads: &[Upload]) -> Vec<(ObjectKey, String)> {
     uploads
         .iter()
-        .filter_map(|upload| Some((upload.staged_key(), upload.multipart_id.clone()?)))
+        .filter_map(|upload| Some((upload.staged_key.clone(), upload.multipart_id.clone()?)))
         .collect()
 }
 

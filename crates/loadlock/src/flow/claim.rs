@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     app::App,
-    auth::Caller,
+    auth::{Caller, Who},
     error::{Error, Kind},
     flow::{self, ShownFile, complete::settle, files::show},
     records::{Change, FileChange, NewClaim, Outcome},
@@ -37,7 +37,7 @@ pub struct Claim {
 
 /// Takes all of the uploads or none, and answers with their files in the order asked for.
 pub async fn claim(app: &App, caller: &Caller, claim: Claim) -> Result<Vec<ShownFile>, Error> {
-    let Caller::Server { .. } = caller else {
+    let Who::Server { .. } = &caller.who else {
         return Err(Kind::Forbidden.because("only an API key may claim"));
     };
     let owner: Owner = claim
@@ -49,6 +49,9 @@ pub async fn claim(app: &App, caller: &Caller, claim: Claim) -> Result<Vec<Shown
         return Err(Kind::InvalidRequest.because(format!("`ids` takes 1 to {MOST} ids")));
     }
     let deadline = Instant::now() + PATIENCE;
+    for id in &ids {
+        flow::visible(app, caller, *id).await?;
+    }
     take(app, &ids, &owner, &claim.metadata, deadline).await?;
     let files = promoted(app, &ids, deadline).await?;
     tracing::info!(files = files.len(), "claim");

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
     app::App,
-    auth::Caller,
+    auth::{Caller, Who},
     bucket::{Completed, Part},
     error::{Error, Kind},
     flow::{self, work, work::lease},
@@ -77,7 +77,7 @@ async fn progress(app: &App, caller: &Caller, upload: Upload) -> Result<Progress
         _ => None,
     };
     let mut link_end = None;
-    if let Caller::Upload { .. } = caller {
+    if let Who::Upload { .. } = caller.who {
         link_end = Some(upload.token_expires_at());
         // What the server's claim added is not the token holder's to read.
         if let Some(file) = &mut file {
@@ -148,7 +148,7 @@ pub(super) async fn receive(app: &App, upload: Upload) -> Result<Upload, Error> 
         )
         .await;
     }
-    if app.bucket.staged(&upload.staged_key()).await?.is_none() {
+    if app.bucket.staged(&upload.staged_key).await?.is_none() {
         return Err(missing(&upload, 0, &[]));
     }
     let received = upload.clone().receive();
@@ -162,8 +162,8 @@ pub(super) async fn receive(app: &App, upload: Upload) -> Result<Upload, Error> 
 
 /// Makes one object of the parts, if they are all there; says why, if they can never be.
 async fn join(app: &App, upload: &Upload, multipart_id: &str) -> Result<Option<Rejection>, Error> {
-    let key = upload.staged_key();
-    let Some(parts) = app.bucket.list_parts(&key, multipart_id).await? else {
+    let key = &upload.staged_key;
+    let Some(parts) = app.bucket.list_parts(key, multipart_id).await? else {
         // Joined before, and the answer was lost.
         return Ok(None);
     };
@@ -181,7 +181,7 @@ async fn join(app: &App, upload: &Upload, multipart_id: &str) -> Result<Option<R
     let checksum = upload.checksum.as_ref();
     let completed = app
         .bucket
-        .complete_multipart(&key, multipart_id, &parts, checksum);
+        .complete_multipart(key, multipart_id, &parts, checksum);
     match completed.await? {
         Completed::Done | Completed::Gone => Ok(None),
         Completed::Mismatch => Ok(Some(Rejection::ChecksumMismatch)),

@@ -49,8 +49,8 @@ pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
         .delete_staged_below(&leased.held_prefix())
         .await?;
     if let Some(multipart_id) = &leased.multipart_id {
-        let key = leased.staged_key();
-        app.bucket.abort_multipart(&key, multipart_id).await?;
+        let key = &leased.staged_key;
+        app.bucket.abort_multipart(key, multipart_id).await?;
     }
     match &leased.state {
         State::Stored {
@@ -70,7 +70,7 @@ pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
     if leased.method != Method::Multipart && now < dead_at {
         return app.records.schedule(leased, Some(dead_at)).await;
     }
-    app.bucket.delete_staged(&leased.staged_key()).await?;
+    app.bucket.delete_staged(&leased.staged_key).await?;
     // What was still on its way, to staging or from it, has arrived by then.
     let due = (now < leased.expires_at).then_some(leased.expires_at);
     app.records.schedule(leased, due).await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     app::App,
-    auth::Caller,
+    auth::{Caller, Who},
     bucket::grant::{DisplayUrl, Reading},
     error::{Error, Kind},
     flow,
@@ -72,13 +72,14 @@ pub async fn files(app: &App, caller: &Caller, query: FileQuery) -> Result<FileP
 fn whose(caller: &Caller, named: Option<&str>) -> Result<Option<Owner>, Error> {
     let named = named.map(str::parse::<Owner>).transpose();
     let named = named.map_err(|error| Kind::InvalidRequest.because(format!("`owner`: {error}")))?;
-    match caller {
-        Caller::Server { .. } => Ok(named),
-        Caller::User { owner } if named.as_ref().is_none_or(|named| named == owner) => {
+    match &caller.who {
+        Who::Server { .. } => Ok(named),
+        Who::User { owner, .. } if named.as_ref().is_none_or(|named| named == owner) => {
             Ok(Some(owner.clone()))
         }
-        Caller::User { .. } => Err(Kind::Forbidden.because("another owner's files are not yours")),
-        Caller::Upload { .. } => Err(no_files()),
+        Who::User { .. } => Err(Kind::Forbidden.because("another owner's files are not yours")),
+        Who::Upload { .. } => Err(no_files()),
+        Who::Nobody => Err(Kind::Unauthenticated.into()),
     }
 }
 
@@ -95,10 +96,11 @@ pub async fn file(app: &App, caller: &Caller, id: UploadId) -> Result<ShownFile,
 /// A file that this caller may see; another's is as unknown as none.
 pub(super) async fn found(app: &App, caller: &Caller, id: UploadId) -> Result<Option<File>, Error> {
     let file = app.records.file(id).await?;
-    match caller {
-        Caller::Server { .. } => Ok(file),
-        Caller::User { owner } => Ok(file.filter(|file| file.owner == *owner)),
-        Caller::Upload { .. } => Err(no_files()),
+    match &caller.who {
+        Who::Server { scope, .. } => Ok(file.filter(|file| scope.covers(&file.profile))),
+        Who::User { owner, .. } => Ok(file.filter(|file| file.owner == *owner)),
+        Who::Upload { .. } => Err(no_files()),
+        Who::Nobody => Err(Kind::Unauthenticated.into()),
     }
 }
 
@@ -133,7 +135,7 @@ pub async fn delete_file(app: &App, caller: &Caller, id: UploadId) -> Result<(),
             Err(error) if error.kind() == Kind::NotFound => return Err(missing(id)),
             upload => upload?,
         };
-        if matches!(caller, Caller::Upload { .. }) {
+        if matches!(caller.who, Who::Upload { .. }) {
             return Err(no_files());
         }
         match upload.state {

@@ -35,7 +35,7 @@ async fn judged(
     leased: &Upload,
     profile: &Profile,
 ) -> Result<Option<Result<Inspected, Rejection>>, Error> {
-    let staged = app.bucket.staged(&leased.staged_key()).await?;
+    let staged = app.bucket.staged(&leased.staged_key).await?;
     let Some(staged) = staged else {
         return Ok(None);
     };
@@ -67,14 +67,14 @@ async fn pinned(
     leased: &Upload,
     staged: Object,
 ) -> Result<Option<(ObjectKey, Object)>, Error> {
-    let staged_key = leased.staged_key();
+    let staged_key = &leased.staged_key;
     if app.bucket.is_written_once(leased) {
-        return Ok(Some((staged_key, staged)));
+        return Ok(Some((staged_key.clone(), staged)));
     }
     let held_key = leased.held_key(leased.attempt);
     let held = app
         .bucket
-        .hold(&staged_key, &staged.etag, &held_key)
+        .hold(staged_key, &staged.etag, &held_key)
         .await?;
     if held == Promoted::Gone {
         return Err(Kind::Unavailable.because("the file was sent again during inspection"));

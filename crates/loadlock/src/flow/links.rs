@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::files::found;
 use crate::{
     app::App,
-    auth::{self, Caller, Secret},
+    auth::{self, Caller, Secret, Who},
     clock::{after, from_millis, rounded},
     error::Error,
     upload::{Profile, Read, UploadId},
@@ -56,8 +56,8 @@ pub async fn links(
             continue;
         };
         let usual = usual_end(app, &file.profile);
-        let until = match (asked, usual, caller) {
-            (Some(asked), Some(usual), Caller::User { .. }) => Some(asked.min(usual)),
+        let until = match (asked, usual, &caller.who) {
+            (Some(asked), Some(usual), Who::User { .. }) => Some(asked.min(usual)),
             (asked, usual, _) => asked.or(usual),
         };
         links.push(link(app, *id, &file.profile, until));

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{Caller, Link},
+    auth::{Caller, Link, Who},
     bucket::grant::{DisplayUrl, Reading},
     error::{Error, Kind},
     flow,
@@ -65,16 +65,18 @@ fn admit(app: &App, visitor: Visitor<'_>, upload: &Upload) -> Result<Admitted, E
     let link = visitor.link.filter(|_| read == Read::Signed);
     let secrets = &app.config.secrets;
     let link = link.map(|text| Link::read(text, upload.id, secrets, app.clock.now()));
-    match (read, link, visitor.caller) {
+    match (read, link, visitor.caller.map(|caller| &caller.who)) {
         (Read::Public, ..) => Ok(Admitted::Anybody),
         (_, Some(Link::Opens { until }), _) => Ok(Admitted::Link { until }),
-        (_, _, Some(Caller::Server { .. })) => Ok(Admitted::Caller),
-        (_, _, Some(Caller::User { owner })) if *owner == upload.owner => Ok(Admitted::Caller),
-        (_, _, Some(Caller::Upload { .. })) => Err(flow::files::no_files()),
+        (_, _, Some(Who::Server { scope, .. })) if scope.covers(&upload.profile) => {
+            Ok(Admitted::Caller)
+        }
+        (_, _, Some(Who::User { owner, .. })) if *owner == upload.owner => Ok(Admitted::Caller),
+        (_, _, Some(Who::Upload { .. })) => Err(flow::files::no_files()),
         (_, Some(Link::Expired { at }), _) => {
             Err(Kind::Forbidden.because(format!("this link has expired at {at:.0}")))
         }
-        (Read::Owner, _, None) => Err(Kind::Unauthenticated.into()),
+        (Read::Owner, _, None | Some(Who::Nobody)) => Err(Kind::Unauthenticated.into()),
         _ => Err(missing(upload.id)),
     }
 }

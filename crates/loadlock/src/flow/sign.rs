@@ -45,7 +45,7 @@ pub async fn sign(
     let numbers = checked(plan, numbers)?;
     let held = app
         .bucket
-        .list_parts(&upload.staged_key(), multipart_id)
+        .list_parts(&upload.staged_key, multipart_id)
         .await?
         .ok_or_else(|| Kind::UploadEnded.because(format!("upload `{id}` takes no more parts")))?;
     let grant = flow::profile(app, &upload.profile)?.lifetimes.grant;

@@ -24,7 +24,7 @@ const QUEUE: usize = 1024;
 /// How many are recorded in one transaction, and in one statement of it.
 const BATCH: usize = 512;
 const ROWS: usize = 64;
-const COLUMNS: usize = 14;
+const COLUMNS: usize = 17;
 
 /// The way to the writer.
 #[derive(Debug, Clone)]
@@ -145,6 +145,9 @@ async fn insert_rows(
             .bind(upload.method.as_str())
             .bind(upload.multipart_id.as_deref())
             .bind(upload.return_to.as_deref())
+            .bind(upload.staged_key.as_str())
+            .bind(upload.api_key.as_deref())
+            .bind(upload.address.map(|address| address.to_string()))
             .bind(row::millis(upload.grant_expires_at))
             .bind(row::millis(upload.expires_at))
             .bind(row::millis(upload.next_due(upload.created_at())));
@@ -162,7 +165,7 @@ fn insert_text(rows: usize) -> String {
     let row = format!("({}'issued', 0)", "?, ".repeat(COLUMNS));
     format!(
         "INSERT INTO uploads (id, profile, owner, filename, content_type, size_bytes, checksum, metadata, method, \
-         multipart_id, return_to, grant_expires_at, expires_at, next_attempt_at, state, attempts) VALUES {}",
+         multipart_id, return_to, staged_key, api_key, address, grant_expires_at, expires_at, next_attempt_at, state, attempts) VALUES {}",
         vec![row; rows].join(", ")
     )
 }

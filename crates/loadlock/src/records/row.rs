@@ -8,7 +8,7 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 
 use crate::{
     clock::from_millis,
-    upload::{File, Metadata, ObjectKey, State, Upload, UploadId},
+    upload::{File, Metadata, ObjectKey, Owner, State, Upload, UploadId},
 };
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -18,10 +18,19 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
     let metadata: Option<String> = row.try_get("metadata")?;
     let claim: Option<Vec<u8>> = row.try_get("claim_id")?;
     let size: Option<i64> = row.try_get("size_bytes")?;
+    let id = upload_id(row.try_get("id")?)?;
+    let owner: Owner = parsed(row, "owner")?;
+    let staged_key: Option<String> = row.try_get("staged_key")?;
     Ok(Upload {
-        id: id(row.try_get("id")?)?,
+        id,
         profile: row.try_get("profile")?,
-        owner: parsed(row, "owner")?,
+        api_key: row.try_get("api_key")?,
+        address: optional(row, "address")?,
+        // Rows from before there was a secret in it have none of their own.
+        staged_key: ObjectKey::new(
+            staged_key.unwrap_or_else(|| format!("in/{}/{id}", owner.hash())),
+        ),
+        owner,
         filename: row.try_get("filename")?,
         content_type: optional(row, "content_type")?,
         size_bytes: size.map(u64::try_from).transpose().map_err(decode)?,
@@ -35,7 +44,7 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
         return_to: row.try_get("return_to")?,
         grant_expires_at: time(row, "grant_expires_at")?,
         expires_at: time(row, "expires_at")?,
-        claim: claim.map(id).transpose()?,
+        claim: claim.map(upload_id).transpose()?,
         state: facts.map_or(Ok(State::Issued), |text| from_json(&text))?,
         attempt: u32::try_from(row.try_get::<i64, _>("attempts")?).map_err(decode)?,
     })
@@ -46,7 +55,7 @@ pub(super) fn file(row: &SqliteRow) -> Result<File> {
     let height: Option<i64> = row.try_get("height")?;
     let pixels = |side: Option<i64>| side.and_then(|side| u32::try_from(side).ok());
     Ok(File {
-        id: id(row.try_get("id")?)?,
+        id: upload_id(row.try_get("id")?)?,
         profile: row.try_get("profile")?,
         owner: parsed(row, "owner")?,
         filename: row.try_get("filename")?,
@@ -93,7 +102,7 @@ pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(decode)
 }
 
-fn id(bytes: Vec<u8>) -> Result<UploadId> {
+fn upload_id(bytes: Vec<u8>) -> Result<UploadId> {
     let bytes = bytes.try_into().map_err(|_| decode("an id has 16 bytes"))?;
     Ok(UploadId::from_bytes(bytes))
 }

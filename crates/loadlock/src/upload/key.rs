@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,12 @@ impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Where the client writes one upload: under its owner's prefix, at an address that nobody guesses who knows its id.
+pub fn staged(owner: &Owner, id: UploadId, secret: &[u8; 16]) -> ObjectKey {
+    let secret = URL_SAFE_NO_PAD.encode(secret);
+    ObjectKey(format!("in/{}/{id}-{secret}", owner.hash()))
 }
 
 /// How a profile names its files in the final bucket: `{profile}/{owner}/{id}.{ext}`.

@@ -123,7 +123,7 @@ async fn an_upload_token_does_not_read_what_the_claim_added() {
     let world = World::new().await;
     let id = ready(&world).await;
     world.claim(&[id], "secret plans").await.unwrap();
-    let holder = Caller::Upload { id };
+    let holder = Caller::upload(id);
     let seen = flow::look(&world.app, &holder, id, Duration::ZERO).await;
     assert!(seen.unwrap().file.unwrap().metadata.is_empty());
     let seen = flow::look(&world.app, &me(), id, Duration::ZERO).await;

@@ -134,14 +134,14 @@ async fn a_replayed_form_changes_nothing_even_under_one_md5() {
     let begun = world.begin(begin).await;
     let id = begun.upload.id;
     assert_eq!(world.send(&begun.grant, &inspected).await.status(), 204);
-    let key = begun.upload.staged_key();
-    let before = world.app.bucket.staged(&key).await.unwrap().unwrap();
+    let key = &begun.upload.staged_key;
+    let before = world.app.bucket.staged(key).await.unwrap().unwrap();
     assert_eq!(
         world.complete(id).await.unwrap().upload.state.name(),
         "ready"
     );
     assert_eq!(world.send(&begun.grant, &swapped).await.status(), 204);
-    let after = world.app.bucket.staged(&key).await.unwrap().unwrap();
+    let after = world.app.bucket.staged(key).await.unwrap().unwrap();
     assert_eq!(before.etag, after.etag, "the two have one MD5");
     world.claim(&[id], "trip").await.unwrap();
     assert_eq!(world.bytes_of(id).await, inspected);
@@ -301,7 +301,7 @@ async fn an_upload_token_is_for_one_upload_only() {
     let other = world.begin(png()).await;
     let header = format!("Bearer {}", one.token.expose());
     let holder = auth::authenticate(&world.app, Some(&header)).await.unwrap();
-    assert_eq!(holder, Caller::Upload { id: one.upload.id });
+    assert_eq!(holder, Caller::upload(one.upload.id));
     let app = &world.app;
     assert_eq!(
         kind(flow::begin(app, &holder, png(), None).await),

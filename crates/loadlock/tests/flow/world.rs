@@ -524,7 +524,7 @@ impl World {
     /// Deletes what was sent, as a store might lose it.
     pub(crate) async fn lose(&self, id: UploadId) {
         let lost = self.app.records.upload(id).await.unwrap().unwrap();
-        let gone = self.app.bucket.delete_staged(&lost.staged_key()).await;
+        let gone = self.app.bucket.delete_staged(&lost.staged_key).await;
         gone.unwrap();
     }
 }
@@ -569,15 +569,11 @@ pub(crate) fn me() -> Caller {
 }
 
 pub(crate) fn user(name: &str) -> Caller {
-    Caller::User {
-        owner: name.parse().unwrap(),
-    }
+    Caller::user(name.parse().unwrap())
 }
 
 pub(crate) fn server() -> Caller {
-    Caller::Server {
-        name: "demo".to_owned(),
-    }
+    Caller::server("demo")
 }
 
 pub(crate) fn form(title: &str) -> Metadata {

@@ -2,13 +2,13 @@
 
 use crate::{
     app::App,
-    auth::Caller,
+    auth::{Caller, Who},
     clock::after,
     error::{Error, Kind},
     flow::{self, Begin},
     upload::{
-        Checksum, ChecksumAlgorithm, MediaType, Method, Owner, Profile, Promote, State, Upload,
-        name,
+        Checksum, ChecksumAlgorithm, MediaType, Method, ObjectKey, Owner, Profile, Promote, State,
+        Upload, UploadId, key, name,
     },
 };
 
@@ -16,20 +16,21 @@ const MAX_RETURN_BYTES: usize = 1024;
 
 /// For whom: the user asking, or whom an application's server names.
 pub(super) fn owner(caller: &Caller, named: Option<&str>) -> Result<Owner, Error> {
-    match (caller, named) {
-        (Caller::User { owner }, None) => Ok(owner.clone()),
-        (Caller::Server { .. }, Some(named)) => named
+    match (&caller.who, named) {
+        (Who::User { owner, .. }, None) => Ok(owner.clone()),
+        (Who::Server { .. }, Some(named)) => named
             .parse()
             .map_err(|error| Kind::InvalidRequest.because(format!("`owner`: {error}"))),
-        (Caller::Server { .. }, None) => {
+        (Who::Server { .. }, None) => {
             Err(Kind::InvalidRequest.because("`owner` is required with an API key"))
         }
-        (Caller::User { .. }, Some(_)) => {
+        (Who::User { .. }, Some(_)) => {
             Err(Kind::Forbidden.because("only an API key may name an `owner`"))
         }
-        (Caller::Upload { .. }, _) => {
+        (Who::Upload { .. }, _) => {
             Err(Kind::Forbidden.because("an upload token is for its one upload only"))
         }
+        (Who::Nobody, _) => Err(Kind::Unauthenticated.into()),
     }
 }
 
@@ -84,7 +85,13 @@ fn let_in(app: &App, caller: &Caller, begin: Begin, method: Method) -> Result<Up
     Ok(Upload {
         id,
         profile: begin.profile,
+        staged_key: staged_key(app, &owner, id)?,
         owner,
+        api_key: match &caller.who {
+            Who::Server { name, .. } => Some(name.clone()),
+            _ => None,
+        },
+        address: caller.address,
         filename: filename.unwrap_or_default(),
         content_type,
         size_bytes: begin.size_bytes,
@@ -99,6 +106,13 @@ fn let_in(app: &App, caller: &Caller, begin: Begin, method: Method) -> Result<Up
         state: State::Issued,
         attempt: 0,
     })
+}
+
+fn staged_key(app: &App, owner: &Owner, id: UploadId) -> Result<ObjectKey, Error> {
+    let [secret, _] = *app.ids.secret()?.as_chunks().0 else {
+        return Err(Kind::Internal.into());
+    };
+    Ok(key::staged(owner, id, &secret))
 }
 
 /// The method for a file that is not chosen yet, of which nothing can be said: a form.

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Begun, Each, begun};
 use crate::{
     app::App,
-    auth::Caller,
+    auth::{Caller, Who},
     clock::after,
     error::{Error, Kind},
     flow,
@@ -43,10 +43,11 @@ impl Idempotency {
 
     /// A key is its caller's own: the same one of another is another.
     fn of(&self, caller: &Caller) -> [u8; 32] {
-        let (kind, name) = match caller {
-            Caller::User { owner } => ("user", owner.as_str()),
-            Caller::Server { name } => ("server", name.as_str()),
-            Caller::Upload { .. } => ("upload", ""),
+        let (kind, name) = match &caller.who {
+            Who::User { owner, .. } => ("user", owner.as_str()),
+            Who::Server { name, .. } => ("server", name.as_str()),
+            Who::Upload { .. } => ("upload", ""),
+            Who::Nobody => ("nobody", ""),
         };
         let parts = [kind, name, &self.key];
         Sha256::digest(parts.join("\0").as_bytes()).into()
