@@ -14,7 +14,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use crate::{
     auth::{KeyRing, Secret, Token},
     bucket::StoreSettings,
-    upload::{ActiveContent, KeyTemplate, Lifetimes, Method, Profile, Promote, Read, TypePattern},
+    upload::{
+        ActiveContent, Admits, KeyTemplate, Lifetimes, Method, Profile, Promote, Read, TypePattern,
+    },
 };
 
 /// What the service is told at its start.
@@ -115,6 +117,7 @@ fn dev_profile(
     let key: KeyTemplate = "{profile}/{owner}/{id}.{ext}".parse()?;
     Ok(Profile {
         name: name.to_owned(),
+        admits: Admits::default(),
         types: types?,
         extensions: Vec::new(),
         min_size_bytes: 1,

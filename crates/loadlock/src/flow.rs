@@ -10,6 +10,7 @@ mod claim;
 mod complete;
 mod end;
 mod files;
+mod gate;
 mod inspect;
 mod links;
 mod open;

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Kind},
 };
 
-use document::{HOLDERS, OWNERS, SERVERS, refusing, signed_in};
+use document::{HOLDERS, OWNERS, SERVERS, open_to_all, refusing, signed_in};
 
 mod cors;
 mod document;
@@ -61,14 +61,14 @@ pub fn document() -> OpenApi {
 #[rustfmt::skip] // one line each, as a table
 fn table() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::opening())
-        .routes(signed_in(OWNERS, routes!(uploads::begin_upload), uploads::BEGIN))
+        .routes(open_to_all(OWNERS, routes!(uploads::begin_upload), uploads::BEGIN))
         .routes(signed_in(SERVERS, routes!(uploads::claim_uploads), uploads::CLAIM))
         .routes(signed_in(HOLDERS, routes!(uploads::look_at_upload), uploads::LOOK))
         .routes(signed_in(HOLDERS, routes!(uploads::sign_parts), uploads::SIGN))
         .routes(signed_in(HOLDERS, routes!(uploads::complete_upload), uploads::COMPLETE))
         .routes(signed_in(HOLDERS, routes!(uploads::abort_upload), uploads::ABORT))
         .routes(refusing(routes!(forms::return_person), forms::RETURN))
-        .routes(signed_in(OWNERS, routes!(forms::sign_upload_url), forms::UPLOAD_URL))
+        .routes(open_to_all(OWNERS, routes!(forms::sign_upload_url), forms::UPLOAD_URL))
         .routes(signed_in(OWNERS, routes!(files::list_files), files::LIST))
         .routes(signed_in(OWNERS, routes!(files::sign_urls), files::URLS))
         .routes(signed_in(OWNERS, routes!(files::sign_links), files::URLS))

@@ -21,7 +21,7 @@ pub use self::{
     key::{KeyTemplate, ObjectKey},
     media::{MediaType, TypePattern},
     parts::{PartNumber, PartPlan},
-    profile::{ActiveContent, Lifetimes, MetadataRule, Method, Profile, Promote, Read},
+    profile::{ActiveContent, Admits, Lifetimes, MetadataRule, Method, Profile, Promote, Read},
     state::{Refused, State},
 };
 

@@ -214,6 +214,7 @@ final_bucket = "example-files"
 types = ["image/*"]
 max_size = "25 MiB"
 metadata.FIELD = {}
+admits.claims.CLAIM = ["editor"]
 "#;
 
 #[test]

@@ -100,6 +100,8 @@ pub(crate) const ORIGIN: Form<String> = text("\"https://app.example.com\"", |tex
     Ok(origin)
 });
 
+pub(crate) const WORD: Form<String> = text("\"editor\"", |text| Ok(some(text)?.to_owned()));
+
 pub(crate) const FILE: Form<PathBuf> = text("\"./loadlock.db\"", |text| Ok(some(text)?.into()));
 
 pub(crate) const SECRET: Form<Secret> = hidden(

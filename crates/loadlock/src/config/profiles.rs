@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     forms::{
-        ACTIVE, COUNT, EXTENSION, FLAG, KEY, LIFETIME, MEDIA, METHOD, PROMOTE, READ, SIZE, name,
+        ACTIVE, COUNT, EXTENSION, FLAG, KEY, LIFETIME, MEDIA, METHOD, PROMOTE, READ, SIZE, WORD,
+        name,
     },
     section::Section,
 };
-use crate::upload::{Lifetimes, MetadataRule, Method, Profile, Read, profile::in_words};
+use crate::upload::{Admits, Lifetimes, MetadataRule, Method, Profile, Read, profile::in_words};
 
 /// S3 takes no larger object in one piece, and none larger at all.
 const MAX_SINGLE_BYTES: u64 = 5 << 30;
@@ -42,6 +43,7 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
     if let Err(wrong) = &sound {
         section.fault("", &wrong.says, "[profiles.image]");
     }
+    let admits = admits(section.section("admits"));
     let types = section.required_list("types", &MEDIA);
     let extensions = section.list("extensions", &EXTENSION);
     let min_size_bytes = section.or("min_size", "1 byte", &SIZE);
@@ -67,6 +69,7 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
     section.close();
     Some(Profile {
         name: sound.ok()?,
+        admits: admits?,
         types: types?,
         extensions: extensions?,
         min_size_bytes: min_size_bytes?,
@@ -80,6 +83,23 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
         read: read?,
         link_lifetime: link_lifetime?,
         active_content: active_content?,
+    })
+}
+
+fn admits(section: Section<'_>) -> Option<Admits> {
+    let anonymous = section.or("anonymous", "false", &FLAG);
+    let demanded = section.section("claims");
+    let claims: Vec<Option<_>> = (demanded.names(&[]).into_iter())
+        .map(|name| {
+            let values = demanded.required_list(&name, &WORD)?;
+            Some((name, values))
+        })
+        .collect();
+    demanded.close();
+    section.close();
+    Some(Admits {
+        anonymous: anonymous?,
+        claims: claims.into_iter().collect::<Option<_>>()?,
     })
 }
 

@@ -16,9 +16,9 @@ use crate::{
     auth::{self, Caller, Secret},
     bucket::grant::{FormTerms, Grant},
     error::{Error, Kind},
-    flow,
+    flow::{self, gate},
     records::{NewBegin, Outcome},
-    upload::{Checksum, Metadata, Method, ObjectKey, Upload},
+    upload::{Checksum, Metadata, Method, ObjectKey, Profile, Upload},
 };
 
 /// How many parts a grant signs at once; more are signed on demand.
@@ -94,8 +94,9 @@ pub async fn begin(
     begin: Begin,
     idempotency: Option<&Idempotency>,
 ) -> Result<Begun, Error> {
-    let admit = || vec![admit(app, caller, begin)];
-    only(begin_all(app, caller, idempotency, admit).await?)
+    let name = begin.profile.clone();
+    let admit = |profile: &Profile| vec![admit(app, caller, profile, begin)];
+    only(begin_all(app, caller, &name, idempotency, admit).await?)
 }
 
 /// Begins an upload of a type but of no declared size, for clients that know of no such thing: a PUT whose size is the
@@ -106,8 +107,9 @@ pub(super) async fn begin_unmeasured(
     begin: Begin,
     idempotency: Option<&Idempotency>,
 ) -> Result<Begun, Error> {
-    let admit = || vec![admit_unmeasured(app, caller, begin)];
-    only(begin_all(app, caller, idempotency, admit).await?)
+    let name = begin.profile.clone();
+    let admit = |profile: &Profile| vec![admit_unmeasured(app, caller, profile, begin)];
+    only(begin_all(app, caller, &name, idempotency, admit).await?)
 }
 
 fn only(mut begun: Each<Begun>) -> Result<Begun, Error> {
@@ -148,11 +150,13 @@ pub async fn begin_many(
         return_to: None,
         owner: owner.clone(),
     };
-    let admit = || {
-        let admitted = files.into_iter().map(|file| admit(app, caller, one(file?)));
+    let admit = |rules: &Profile| {
+        let admitted = files
+            .into_iter()
+            .map(|file| admit(app, caller, rules, one(file?)));
         admitted.collect()
     };
-    let begun = begin_all(app, caller, idempotency, admit).await?;
+    let begun = begin_all(app, caller, &profile, idempotency, admit).await?;
     let named = references.into_iter().zip(begun);
     Ok(named
         .map(|(reference, file)| Named { reference, file })
@@ -183,15 +187,18 @@ type Each<T> = Vec<Result<T, Error>>;
 async fn begin_all(
     app: &App,
     caller: &Caller,
+    profile: &str,
     idempotency: Option<&Idempotency>,
-    admit: impl FnOnce() -> Each<Upload>,
+    admit: impl FnOnce(&Profile) -> Each<Upload>,
 ) -> Result<Each<Begun>, Error> {
     if let Some(idempotency) = idempotency
         && let Some(same) = repeat::answer(app, caller, idempotency).await?
     {
         return Ok(same);
     }
-    let admitted = admit();
+    let profile = flow::profile(app, profile)?;
+    gate::enter(app, caller, profile).await?;
+    let admitted = admit(profile);
     let now = app.clock.now();
     let reply = idempotency.map(|idempotency| idempotency.reply(caller, &admitted, now));
     let mut uploads = Vec::with_capacity(admitted.len());

@@ -97,6 +97,20 @@ pub(super) fn signed_in(
     routes
 }
 
+/// The same, for nobody in particular too, where a profile lets such in.
+pub(super) fn open_to_all(
+    callers: Callers,
+    routes: UtoipaMethodRouter<App>,
+    kinds: &[Kind],
+) -> UtoipaMethodRouter<App> {
+    let mut routes = signed_in(callers, routes, kinds);
+    for operation in operations(&mut routes) {
+        let schemes = operation.security.get_or_insert_default();
+        schemes.push(SecurityRequirement::default());
+    }
+    routes
+}
+
 /// Adds to a route's answers what it may refuse, by status; every route may fail on our side.
 pub(super) fn refusing(
     mut routes: UtoipaMethodRouter<App>,

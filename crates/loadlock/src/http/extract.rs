@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     app::App,
-    auth::{self, Caller},
+    auth::{self, Caller, Who},
     error::{Error, Kind},
     flow::Idempotency,
     upload::UploadId,
@@ -54,13 +54,38 @@ impl FromRequestParts<App> for MaybeAsking {
         if let Some(caller) = parts.extensions.get::<Caller>()
             && !header.is_some_and(auth::is_upload_token)
         {
-            return Ok(Self(Some(caller.clone())));
+            return named(caller.clone()).map(|caller| Self(Some(caller)));
         }
         match header {
-            Some(header) => auth::authenticate(app, Some(header))
-                .await
-                .map(|caller| Self(Some(caller))),
+            Some(header) => {
+                let caller = auth::authenticate(app, Some(header)).await?;
+                named(caller).map(|caller| Self(Some(caller)))
+            }
             None => Ok(Self(None)),
+        }
+    }
+}
+
+/// What is sent without a sign-in belongs to nobody: no user is called so, whoever signed their token.
+fn named(caller: Caller) -> Result<Caller, Error> {
+    match &caller.who {
+        Who::User { owner, .. } if owner.is_anonymous() => Err(Kind::Unauthenticated.into()),
+        _ => Ok(caller),
+    }
+}
+
+/// Who begins something: nobody in particular, where they do not say and a profile lets such in.
+pub(super) struct Beginning(pub(super) Caller);
+
+impl FromRequestParts<App> for Beginning {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let open = app.config.profiles.iter().any(|it| it.admits.anonymous);
+        match MaybeAsking::from_request_parts(parts, app).await? {
+            MaybeAsking(Some(caller)) => Ok(Self(caller)),
+            MaybeAsking(None) if open => Ok(Self(Who::Nobody.into())),
+            MaybeAsking(None) => Err(Kind::Unauthenticated.into()),
         }
     }
 }

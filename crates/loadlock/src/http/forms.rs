@@ -7,7 +7,7 @@ use axum::{
 };
 
 use super::{
-    extract::{Asking, Creating, Id},
+    extract::{Beginning, Creating, Id},
     message::{UploadUrl, UploadUrlRequest},
     render, uploads,
 };
@@ -50,7 +50,7 @@ pub(super) const UPLOAD_URL: &[Kind] = uploads::BEGIN;
 )]
 pub(super) async fn sign_upload_url(
     State(app): State<App>,
-    Asking(caller): Asking,
+    Beginning(caller): Beginning,
     sent: Creating,
 ) -> Result<(StatusCode, Json<UploadUrl>), Error> {
     let request: UploadUrlRequest = sent.json()?;

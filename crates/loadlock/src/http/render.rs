@@ -308,6 +308,7 @@ pub(super) fn profile(profile: &upload::Profile) -> message::Profile {
             .iter()
             .map(|(name, found)| (name.clone(), rule(found)))
             .collect(),
+        anonymous: profile.admits.anonymous,
         max_files: profile.max_files,
     }
 }

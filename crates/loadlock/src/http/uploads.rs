@@ -10,7 +10,7 @@ use axum::{
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    extract::{Asked, Asking, Body, Creating, Id, parse_id},
+    extract::{Asked, Asking, Beginning, Body, Creating, Id, parse_id},
     message::{
         self, BeginManyRequest, BeginRequest, Begun, BegunMany, ClaimRequest, Claimed, FileRequest,
         SignRequest, Signed, Upload,
@@ -60,7 +60,7 @@ pub(super) const BEGIN: &[Kind] = &[
 )]
 pub(super) async fn begin_upload(
     State(app): State<App>,
-    Asking(caller): Asking,
+    Beginning(caller): Beginning,
     sent: Creating,
 ) -> Result<Response, Error> {
     let once = sent.idempotency.as_ref();

@@ -62,7 +62,20 @@ pub struct Owner(String);
 #[non_exhaustive]
 pub struct NotAnOwner;
 
+/// To whom belongs what nobody in particular sends. No user is called so.
+const ANONYMOUS: &str = "anonymous";
+
 impl Owner {
+    /// The owner of what nobody in particular sends.
+    pub fn anonymous() -> Self {
+        Self(ANONYMOUS.to_owned())
+    }
+
+    /// Whether this is nobody in particular.
+    pub fn is_anonymous(&self) -> bool {
+        self.0 == ANONYMOUS
+    }
+
     /// The owner's name.
     pub fn as_str(&self) -> &str {
         &self.0

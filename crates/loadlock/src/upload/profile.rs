@@ -22,6 +22,7 @@ const MOST_FILES: u32 = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     pub name: String,
+    pub admits: Admits,
     pub types: Vec<TypePattern>,
     /// Extensions in lower case without the dot; none listed: any.
     pub extensions: Vec<String>,
@@ -38,6 +39,15 @@ pub struct Profile {
     /// How long a link lives where files are read by signed ones; none: it does not expire.
     pub link_lifetime: Option<Duration>,
     pub active_content: ActiveContent,
+}
+
+/// Who may begin an upload. An API key may whose scope has the profile in it; a user, whose token says what is demanded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Admits {
+    /// Nobody in particular may, too.
+    pub anonymous: bool,
+    /// What users' tokens must say: of each claim named here, one of these values at least.
+    pub claims: BTreeMap<String, Vec<String>>,
 }
 
 /// How the bytes travel.
@@ -290,6 +300,7 @@ mod tests {
     fn profile() -> Profile {
         Profile {
             name: "image".to_owned(),
+            admits: Admits::default(),
             types: vec!["image/*".parse().unwrap(), "text/html".parse().unwrap()],
             extensions: vec![],
             min_size_bytes: 1,

@@ -11,6 +11,7 @@ mod embedded;
 mod ends;
 mod faults;
 mod forms;
+mod gate;
 mod hostile;
 mod leases;
 mod many;

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     body::{Body, to_bytes},
-    http::{HeaderMap, Request},
+    http::{HeaderMap, Request, request},
 };
 use loadlock::{
     app::App,
@@ -312,14 +312,23 @@ impl World {
         body: Value,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let (method, path) = request.split_once(' ').unwrap();
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = request_for(request);
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        self.answer(request, body).await
+    }
+
+    /// One request of a caller whom the application around the service has let in.
+    pub(crate) async fn ask_as(&self, caller: &Caller, request: &str, body: Value) -> Answer {
+        let request = request_for(request).extension(caller.clone());
+        self.answer(request, body).await
+    }
+
+    async fn answer(&self, request: request::Builder, body: Value) -> Answer {
         let request = match body {
             Value::Null => request.body(Body::empty()),
             body => request
@@ -514,6 +523,14 @@ impl World {
         assert_eq!(taken, Outcome::Done);
     }
 
+    /// Changes a profile, as a new configuration would.
+    pub(crate) fn profile(&mut self, name: &str, change: impl FnOnce(&mut Profile)) {
+        let mut config = (*self.app.config).clone();
+        let found = (config.profiles.iter_mut()).find(|profile| profile.name == name);
+        change(found.unwrap());
+        self.app.config = config.into();
+    }
+
     /// Makes a profile unknown, as a new configuration would.
     pub(crate) fn without_profile(&mut self, name: &str) {
         let mut config = (*self.app.config).clone();
@@ -527,6 +544,12 @@ impl World {
         let gone = self.app.bucket.delete_staged(&lost.staged_key).await;
         gone.unwrap();
     }
+}
+
+/// `POST /v1/uploads`
+fn request_for(line: &str) -> request::Builder {
+    let (method, path) = line.split_once(' ').unwrap();
+    Request::builder().method(method).uri(path)
 }
 
 /// What the API answered.

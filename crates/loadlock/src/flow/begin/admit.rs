@@ -5,7 +5,7 @@ use crate::{
     auth::{Caller, Who},
     clock::after,
     error::{Error, Kind},
-    flow::{self, Begin},
+    flow::Begin,
     upload::{
         Checksum, ChecksumAlgorithm, MediaType, Method, ObjectKey, Owner, Profile, Promote, State,
         Upload, UploadId, key, name,
@@ -18,36 +18,51 @@ const MAX_RETURN_BYTES: usize = 1024;
 pub(super) fn owner(caller: &Caller, named: Option<&str>) -> Result<Owner, Error> {
     match (&caller.who, named) {
         (Who::User { owner, .. }, None) => Ok(owner.clone()),
-        (Who::Server { .. }, Some(named)) => named
-            .parse()
-            .map_err(|error| Kind::InvalidRequest.because(format!("`owner`: {error}"))),
+        (Who::Server { .. }, Some(named)) => {
+            let owner: Result<Owner, _> = named.parse();
+            let owner =
+                owner.map_err(|error| Kind::InvalidRequest.because(format!("`owner`: {error}")))?;
+            if owner.is_anonymous() {
+                return Err(Kind::InvalidRequest.because("`owner`: nobody is called `anonymous`"));
+            }
+            Ok(owner)
+        }
         (Who::Server { .. }, None) => {
             Err(Kind::InvalidRequest.because("`owner` is required with an API key"))
         }
-        (Who::User { .. }, Some(_)) => {
+        (Who::Nobody, None) => Ok(Owner::anonymous()),
+        (Who::User { .. } | Who::Nobody, Some(_)) => {
             Err(Kind::Forbidden.because("only an API key may name an `owner`"))
         }
         (Who::Upload { .. }, _) => {
             Err(Kind::Forbidden.because("an upload token is for its one upload only"))
         }
-        (Who::Nobody, _) => Err(Kind::Unauthenticated.into()),
     }
 }
 
 /// The upload, if its profile takes it.
-pub(super) fn admit(app: &App, caller: &Caller, begin: Begin) -> Result<Upload, Error> {
-    let method = declared(flow::profile(app, &begin.profile)?, &begin)?;
-    let_in(app, caller, begin, method)
+pub(super) fn admit(
+    app: &App,
+    caller: &Caller,
+    profile: &Profile,
+    begin: Begin,
+) -> Result<Upload, Error> {
+    let method = declared(profile, &begin)?;
+    let_in(app, caller, (profile, method), begin)
 }
 
 /// An upload of a type but of no declared size, if its profile takes it: a PUT.
-pub(super) fn admit_unmeasured(app: &App, caller: &Caller, begin: Begin) -> Result<Upload, Error> {
-    let profile = flow::profile(app, &begin.profile)?;
+pub(super) fn admit_unmeasured(
+    app: &App,
+    caller: &Caller,
+    profile: &Profile,
+    begin: Begin,
+) -> Result<Upload, Error> {
     let filename = name::clean(begin.filename.as_deref().unwrap_or_default());
     let content_type = media_type(begin.content_type.as_deref().unwrap_or_default())?;
     profile.check_type(&filename, &content_type)?;
     let method = profile.choose_method(Some(Method::Put), profile.min_size_bytes)?;
-    let_in(app, caller, begin, method)
+    let_in(app, caller, (profile, method), begin)
 }
 
 /// The method for what was declared, if the profile takes it.
@@ -68,9 +83,13 @@ fn media_type(text: &str) -> Result<MediaType, Error> {
 }
 
 /// The upload, if the rest of the profile's rules take it.
-fn let_in(app: &App, caller: &Caller, begin: Begin, method: Method) -> Result<Upload, Error> {
+fn let_in(
+    app: &App,
+    caller: &Caller,
+    (profile, method): (&Profile, Method),
+    begin: Begin,
+) -> Result<Upload, Error> {
     let owner = owner(caller, begin.owner.as_deref())?;
-    let profile = flow::profile(app, &begin.profile)?;
     let filename = begin.filename.as_deref().map(name::clean);
     let content_type = begin.content_type.as_deref().map(media_type).transpose()?;
     profile.check_metadata(&begin.metadata)?;

@@ -18,6 +18,8 @@ use crate::{
 };
 
 const MAX_KEY_BYTES: usize = 255;
+/// A UUID without its hyphens.
+const MIN_STRANGERS_KEY_BYTES: usize = 32;
 
 /// By what a repetition is told: a key of the caller's choice, and the request it came with.
 #[derive(Debug, Clone)]
@@ -53,6 +55,16 @@ impl Idempotency {
         Sha256::digest(parts.join("\0").as_bytes()).into()
     }
 
+    /// Strangers share one name, so that their key is all that keeps one's upload from the others.
+    fn check(&self, caller: &Caller) -> Result<(), Error> {
+        if caller.who == Who::Nobody && self.key.len() < MIN_STRANGERS_KEY_BYTES {
+            return Err(Kind::InvalidRequest.because(format!(
+                "`idempotency-key`: without a sign-in it is {MIN_STRANGERS_KEY_BYTES} characters long at least, and random"
+            )));
+        }
+        Ok(())
+    }
+
     /// What is to be kept.
     pub(super) fn reply(&self, caller: &Caller, files: &Each<Upload>, at: Timestamp) -> Reply {
         let answer = |file: &Result<Upload, Error>| match file {
@@ -77,6 +89,7 @@ pub(super) async fn answer(
     caller: &Caller,
     idempotency: &Idempotency,
 ) -> Result<Option<Each<Begun>>, Error> {
+    idempotency.check(caller)?;
     let now = app.clock.now();
     let Some(reply) = app.records.reply(idempotency.of(caller), now).await? else {
         return Ok(None);

@@ -23,6 +23,9 @@ pub struct Profile {
     pub promote: Promote,
     /// The form data the profile takes, by name.
     pub metadata: BTreeMap<String, MetadataRule>,
+    /// Whether an upload may begin without a sign-in.
+    #[serde(default)]
+    pub anonymous: bool,
     /// How many files one form may bring.
     pub max_files: u32,
 }
