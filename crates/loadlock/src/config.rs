@@ -38,6 +38,21 @@ pub struct Config {
     pub user_secrets: Vec<Secret>,
     /// The profile of `POST /upload_url`, if that is offered.
     pub upload_url: Option<String>,
+    pub audit: Audit,
+}
+
+/// What becomes of the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audit {
+    /// How long an entry is kept; without, for ever.
+    pub keep: Option<Duration>,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        let keep = Some(365 * 24 * HOUR);
+        Self { keep }
+    }
 }
 
 /// Origins of web pages (RFC 6454): scheme, host and port.

@@ -37,6 +37,7 @@ kinds! {
     InvalidRequest      "invalid_request"      400 Never "the request is not understood"
     Unauthenticated     "unauthenticated"      401 Never "sign in: the token is missing, unknown or no longer valid"
     Forbidden           "forbidden"            403 Never "this token may not do that"
+    Revoked             "revoked"              403 Never "this permission has been taken back"
     NotFound            "not_found"            404 Never "there is no such thing, or it is not yours"
     MethodNotAllowed    "method_not_allowed"   405 Never "this address does not answer to that method"
     NotReceived         "not_received"         409 Later "the file has not arrived in full yet"

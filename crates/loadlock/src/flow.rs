@@ -5,6 +5,7 @@
 //!   └─ sign: more part URLs             └─ end: reject / abort / expire ──► gone
 //! ```
 
+mod audit;
 mod begin;
 mod claim;
 mod complete;
@@ -16,12 +17,17 @@ mod links;
 mod open;
 mod promote;
 mod return_to;
+mod revoke;
 mod sign;
 mod upload_url;
 mod work;
 
-pub(crate) use self::work::{LEASE, work};
+pub(crate) use self::{
+    audit::clear_audit,
+    work::{LEASE, work},
+};
 pub use self::{
+    audit::{AuditPage, AuditQuery, audit},
     begin::{Announced, Begin, BeginMany, Begun, Idempotency, Named, begin, begin_many},
     claim::{Claim, claim},
     complete::{Progress, complete, look},
@@ -30,6 +36,7 @@ pub use self::{
     links::{FileLink, FileLinks, content_url, links},
     open::{Admitted, Opened, Visitor, open},
     return_to::return_to,
+    revoke::{RevocationPage, Revoke, Revoked, restore, revocations, revoke},
     sign::{HeldPart, Signed, sign},
     upload_url::{UploadUrl, upload_url},
 };

@@ -20,6 +20,7 @@ use crate::{
 
 use document::{HOLDERS, OWNERS, SERVERS, open_to_all, refusing, signed_in};
 
+mod admin;
 mod cors;
 mod document;
 mod envelope;
@@ -77,6 +78,10 @@ fn table() -> OpenApiRouter<App> {
         .routes(refusing(routes!(files::open_file), files::OPEN))
         .routes(refusing(routes!(profiles::list_profiles), &[]))
         .routes(refusing(routes!(profiles::show_profile), profiles::ONE))
+        .routes(signed_in(SERVERS, routes!(admin::list_entries), admin::AUDIT))
+        .routes(signed_in(SERVERS, routes!(admin::revoke_subject), admin::REVOKE))
+        .routes(signed_in(SERVERS, routes!(admin::list_revocations), admin::AUDIT))
+        .routes(signed_in(SERVERS, routes!(admin::restore_subject), admin::AUDIT))
         .routes(refusing(routes!(health::live), &[]))
         .routes(refusing(routes!(health::ready), &[]))
 }

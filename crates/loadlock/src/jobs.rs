@@ -4,7 +4,7 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use tokio::{
     task::{JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::{interval, sleep, timeout},
 };
 
 use crate::{app::App, clock::after, error::Error, flow};
@@ -13,11 +13,14 @@ use crate::{app::App, clock::after, error::Error, flow};
 const AT_ONCE: usize = 16;
 /// How often the records are asked for something due.
 const POLL: Duration = Duration::from_secs(1);
+/// How often what is old is cleared away.
+const CLEAR: Duration = Duration::from_mins(10);
 /// How long work that has begun is waited for at the end; what is cut off is taken up again by its lease.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Does everything that is due now, and what becomes due by it; returns how many steps were taken.
 pub async fn run_once(app: &App) -> Result<usize, Error> {
+    flow::clear_audit(app).await?;
     let mut at_work = JoinSet::new();
     let mut steps = 0;
     loop {
@@ -53,6 +56,13 @@ async fn take_up(app: &App, at_work: &mut JoinSet<()>) -> Result<usize, Error> {
     Ok(steps)
 }
 
+/// Away with what has been kept for long enough.
+async fn clear(app: &App) {
+    if let Err(error) = flow::clear_audit(app).await {
+        tracing::warn!(%error, source = error.sources(), "the audit log is not cleared");
+    }
+}
+
 fn note(joined: Result<(), JoinError>) {
     if let Err(error) = joined {
         tracing::error!(%error, "job broke off");
@@ -63,6 +73,7 @@ fn note(joined: Result<(), JoinError>) {
 pub async fn run(app: App, shutdown: impl Future<Output = ()> + Send) {
     let mut shutdown = pin!(shutdown);
     let mut at_work = JoinSet::new();
+    let mut clearing = interval(CLEAR);
     loop {
         if let Err(error) = take_up(&app, &mut at_work).await {
             tracing::warn!(%error, source = error.sources(), "background work stumbled");
@@ -71,11 +82,16 @@ pub async fn run(app: App, shutdown: impl Future<Output = ()> + Send) {
             () = &mut shutdown => break,
             Some(joined) = at_work.join_next() => note(joined),
             () = sleep(POLL) => {}
+            _ = clearing.tick() => {
+                let app = app.clone();
+                at_work.spawn(async move { clear(&app).await });
+            }
         }
         while let Some(joined) = at_work.try_join_next() {
             note(joined);
         }
     }
+    app.records.flush_notes().await;
     let rest = async {
         while let Some(joined) = at_work.join_next().await {
             note(joined);

@@ -1,8 +1,10 @@
 //! The records: one method is one business transaction; a change and its event commit together.
 
+mod audit;
 mod begins;
 mod changes;
 mod replies;
+mod revocations;
 mod row;
 mod watch;
 
@@ -14,11 +16,13 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use self::{begins::Begins, watch::Watchers};
+use self::{audit::Notes, begins::Begins, revocations::Revocations, watch::Watchers};
 pub use self::{
+    audit::{Act, Actor, Entry, Filter, NOT_OK, OK, Place},
     begins::NewBegin,
     changes::{Change, FileChange, NewClaim, Outcome},
     replies::{Answer, Reply},
+    revocations::{NotASubject, Revocation, Subject},
     watch::Watch,
 };
 use crate::{
@@ -29,13 +33,15 @@ use crate::{
 const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(10);
 
-/// The records: uploads, files, claims, events. Clones share one database.
+/// The records: uploads, files, claims, events, the audit log, revocations. Clones share one database.
 #[derive(Debug, Clone)]
 pub struct Records {
     read: SqlitePool,
     /// The database has one writer at a time; one connection, waited for in turn, keeps writers from polling for it.
     write: SqlitePool,
     begins: Begins,
+    notes: Notes,
+    revocations: Revocations,
     watchers: Watchers,
 }
 
@@ -68,6 +74,8 @@ impl Records {
             .map_err(failed)?;
         Ok(Self {
             begins: Begins::start(write.clone()),
+            notes: Notes::start(write.clone()),
+            revocations: Revocations::default(),
             read,
             write,
             watchers: Watchers::default(),

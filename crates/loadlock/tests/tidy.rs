@@ -178,7 +178,7 @@ fn errors_document() -> String {
     text
 }
 
-fn reasons() -> [Rejection; 8] {
+fn reasons() -> [Rejection; 9] {
     let (declared, found) = ("image/png".to_owned(), "text/html".to_owned());
     [
         Rejection::SizeMismatch {
@@ -196,6 +196,7 @@ fn reasons() -> [Rejection; 8] {
         },
         Rejection::PartsMismatch,
         Rejection::Lost,
+        Rejection::Revoked,
     ]
 }
 

@@ -162,5 +162,6 @@ fn config(place: &Place, keys: &Keys, api: &str, store: StoreSettings) -> anyhow
         secrets: KeyRing::new(keys.secret.clone(), Vec::new()),
         user_secrets: Vec::new(),
         upload_url: Some("image".to_owned()),
+        audit: Default::default(),
     })
 }

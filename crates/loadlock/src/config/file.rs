@@ -11,8 +11,8 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Config, Origins,
-    forms::{CALLER, FILE, LISTEN, NAMED_SHA256, ORIGIN, PROFILE, SECRET, SHA256, URL},
+    Audit, Config, Origins,
+    forms::{CALLER, FILE, KEEP, LISTEN, NAMED_SHA256, ORIGIN, PROFILE, SECRET, SHA256, URL},
     profiles,
     reader::Reader,
     section::Section,
@@ -130,6 +130,7 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
     if let (Some(Some(wanted)), Some(profiles)) = (&upload_url, &profiles) {
         check_named(&root, wanted, profiles);
     }
+    let audit = audit(root.section("audit"));
     let records = records.map(|records| beside(&root, path, records));
     root.close();
     let config = Config {
@@ -142,8 +143,15 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
         secrets: key_ring(secrets?)?,
         user_secrets: user_secrets?,
         upload_url: upload_url?,
+        audit: audit?,
     };
     Some((listen?, config))
+}
+
+fn audit(section: Section<'_>) -> Option<Audit> {
+    let keep = section.or("keep", "365 days", &KEEP);
+    section.close();
+    Some(Audit { keep: keep? })
 }
 
 fn key_ring(secrets: Vec<Secret>) -> Option<KeyRing> {

@@ -208,6 +208,13 @@ pub(crate) const SIZE: Form<u64> = Form {
 
 pub(crate) const LIFETIME: Form<Duration> = text("\"15 minutes\"", duration);
 
+/// A length of time, or none that ends.
+pub(crate) const KEEP: Form<Option<Duration>> =
+    text("\"365 days\" or \"for ever\"", |text| match text {
+        "for ever" => Ok(None),
+        text => duration(text).map(Some),
+    });
+
 pub(crate) const MEDIA: Form<TypePattern> = text("\"image/jpeg\", \"image/*\"", |text| {
     text.parse().map_err(|_| Wrong::new("is no media type"))
 });

@@ -13,8 +13,8 @@ use crate::{
     app::App,
     auth::{Caller, Who},
     error::{Error, Kind},
-    flow::{self, ShownFile, complete::settle, files::show},
-    records::{Change, FileChange, NewClaim, Outcome},
+    flow::{self, ShownFile, complete::settle, files::show, revoke},
+    records::{Act, Change, FileChange, NewClaim, Outcome},
     upload::{Metadata, Owner, Promote, State, Upload, UploadId},
 };
 
@@ -52,8 +52,15 @@ pub async fn claim(app: &App, caller: &Caller, claim: Claim) -> Result<Vec<Shown
     for id in &ids {
         flow::visible(app, caller, *id).await?;
     }
-    take(app, &ids, &owner, &claim.metadata, deadline).await?;
-    let files = promoted(app, &ids, deadline).await?;
+    let wanted = Wanted {
+        caller,
+        ids: &ids,
+        owner: &owner,
+        form: &claim.metadata,
+        deadline,
+    };
+    take(app, &wanted).await?;
+    let files = promoted(app, &wanted).await?;
     tracing::info!(files = files.len(), "claim");
     Ok(claim
         .ids
@@ -62,22 +69,25 @@ pub async fn claim(app: &App, caller: &Caller, claim: Claim) -> Result<Vec<Shown
         .collect())
 }
 
-/// Records the claim, unless it is recorded already.
-async fn take(
-    app: &App,
-    ids: &BTreeSet<UploadId>,
-    owner: &Owner,
-    form: &Metadata,
+/// A claim that makes sense, and by whom.
+struct Wanted<'a> {
+    caller: &'a Caller,
+    ids: &'a BTreeSet<UploadId>,
+    owner: &'a Owner,
+    form: &'a Metadata,
     deadline: Instant,
-) -> Result<(), Error> {
+}
+
+/// Records the claim, unless it is recorded already.
+async fn take(app: &App, wanted: &Wanted<'_>) -> Result<(), Error> {
     for _ in 0..TRIES {
-        let uploads = present(app, ids, owner, deadline).await?;
+        let uploads = present(app, wanted).await?;
         let taken = uploads
             .iter()
             .find_map(|upload| Some((upload.id, upload.claim?)));
         let outcome = match taken {
-            None => record(app, &uploads, owner, form).await?,
-            Some((id, earlier)) => check_same(app, id, earlier, ids, form).await?,
+            None => record(app, &uploads, wanted).await?,
+            Some((id, earlier)) => check_same(app, id, earlier, wanted).await?,
         };
         if outcome == Outcome::Done {
             return Ok(());
@@ -87,22 +97,22 @@ async fn take(
 }
 
 /// The owner's uploads, driven as far as they go by themselves: a claim may come before the completion.
-async fn present(
-    app: &App,
-    ids: &BTreeSet<UploadId>,
-    owner: &Owner,
-    deadline: Instant,
-) -> Result<Vec<Upload>, Error> {
-    let mut uploads = Vec::with_capacity(ids.len());
-    for id in ids {
+async fn present(app: &App, wanted: &Wanted<'_>) -> Result<Vec<Upload>, Error> {
+    let mut uploads = Vec::with_capacity(wanted.ids.len());
+    for id in wanted.ids {
         let upload = app.records.upload(*id).await?;
-        let upload = upload.filter(|upload| upload.owner == *owner);
-        uploads.push(upload.ok_or_else(|| flow::unknown(*id))?);
+        let upload = upload.filter(|upload| upload.owner == *wanted.owner);
+        let upload = upload.ok_or_else(|| flow::unknown(*id))?;
+        // What a claim has taken is answered as it stands: this may be the same one again.
+        if upload.claim.is_none() {
+            revoke::check_open(app, wanted.caller, Act::Claim, &upload).await?;
+        }
+        uploads.push(upload);
     }
     check_counts(app, &uploads)?;
     let mut driven = Vec::with_capacity(uploads.len());
     for upload in uploads {
-        driven.push(drive(app, upload, deadline));
+        driven.push(drive(app, wanted, upload));
     }
     let uploads: Vec<Upload> = stream::iter(driven).buffered(AT_ONCE).try_collect().await?;
     let waiting = |upload: &Upload| match &upload.state {
@@ -116,11 +126,11 @@ async fn present(
     Err(unfit(&uploads))
 }
 
-async fn drive(app: &App, upload: Upload, deadline: Instant) -> Result<Upload, Error> {
+async fn drive(app: &App, wanted: &Wanted<'_>, upload: Upload) -> Result<Upload, Error> {
     if upload.claim.is_some() || upload.state.is_settled() {
         return Ok(upload);
     }
-    match settle(app, upload.id, deadline).await {
+    match settle(app, Some(wanted.caller), upload.id, wanted.deadline).await {
         Err(error) if error.kind() == Kind::NotReceived => Ok(upload),
         settled => settled,
     }
@@ -164,37 +174,31 @@ async fn check_same(
     app: &App,
     id: UploadId,
     earlier: UploadId,
-    ids: &BTreeSet<UploadId>,
-    form: &Metadata,
+    wanted: &Wanted<'_>,
 ) -> Result<Outcome, Error> {
     let members = app.records.claimed(earlier).await?;
     let members: BTreeSet<UploadId> = members.iter().map(|member| member.id).collect();
     if !members.contains(&id) {
         return Ok(Outcome::Lost);
     }
-    let same_form = app.records.claim_metadata(earlier).await?.as_ref() == Some(form);
-    if same_form && members == *ids {
+    let same_form = app.records.claim_metadata(earlier).await?.as_ref() == Some(wanted.form);
+    if same_form && members == *wanted.ids {
         return Ok(Outcome::Done);
     }
     let other = if same_form { "uploads" } else { "metadata" };
     Err(Kind::AlreadyClaimed.because(format!("upload `{id}` is claimed with other {other}")))
 }
 
-async fn record(
-    app: &App,
-    free: &[Upload],
-    owner: &Owner,
-    form: &Metadata,
-) -> Result<Outcome, Error> {
+async fn record(app: &App, free: &[Upload], wanted: &Wanted<'_>) -> Result<Outcome, Error> {
     let now = app.clock.now();
     let claim = NewClaim {
         id: app.ids.upload_id(now)?,
-        owner: owner.to_string(),
-        metadata: form.clone(),
+        owner: wanted.owner.to_string(),
+        metadata: wanted.form.clone(),
     };
     let mut steps = Vec::with_capacity(free.len());
     for upload in free {
-        let metadata = merged(app, upload, form)?;
+        let metadata = merged(app, upload, wanted.form)?;
         let next = upload.clone().claim(claim.id);
         steps.push((next.map_err(|why| flow::refused(upload, why))?, metadata));
     }
@@ -215,6 +219,7 @@ async fn record(
                 State::Stored { .. } => FileChange::SetMetadata(metadata.clone()),
                 _ => FileChange::Keep,
             },
+            by: Some(wanted.caller),
         })
         .collect();
     app.records.claim(&claim, &changes, now).await
@@ -233,18 +238,14 @@ fn merged(app: &App, upload: &Upload, form: &Metadata) -> Result<Metadata, Error
 }
 
 /// Waits for the copies.
-async fn promoted(
-    app: &App,
-    ids: &BTreeSet<UploadId>,
-    deadline: Instant,
-) -> Result<BTreeMap<UploadId, ShownFile>, Error> {
+async fn promoted(app: &App, wanted: &Wanted<'_>) -> Result<BTreeMap<UploadId, ShownFile>, Error> {
     // One after another: whichever is driven first promotes all of the claim, and the others find it done.
-    let mut uploads = Vec::with_capacity(ids.len());
-    for id in ids {
-        uploads.push(settle(app, *id, deadline).await?);
+    let mut uploads = Vec::with_capacity(wanted.ids.len());
+    for id in wanted.ids {
+        uploads.push(settle(app, Some(wanted.caller), *id, wanted.deadline).await?);
     }
     let mut files = BTreeMap::new();
-    for id in ids {
+    for id in wanted.ids {
         match app.records.file(*id).await? {
             Some(file) => files.insert(*id, show(app, file)?),
             None => return Err(unfit(&uploads)),

@@ -11,8 +11,8 @@ use crate::{
     auth::{Caller, Who},
     bucket::{Completed, Part},
     error::{Error, Kind},
-    flow::{self, work, work::lease},
-    records::{Change, FileChange, Outcome},
+    flow::{self, revoke, work, work::lease},
+    records::{Act, Change, FileChange, Outcome},
     upload::{File, PartNumber, Rejection, State, Upload, UploadId},
 };
 
@@ -32,8 +32,9 @@ pub struct Progress {
 
 /// Completes an upload and says how far it has come. A rejected one is the error `rejected`.
 pub async fn complete(app: &App, caller: &Caller, id: UploadId) -> Result<Progress, Error> {
-    flow::visible(app, caller, id).await?;
-    let upload = settle(app, id, Instant::now() + PATIENCE).await?;
+    let upload = flow::visible(app, caller, id).await?;
+    revoke::check_open(app, caller, Act::Complete, &upload).await?;
+    let upload = settle(app, Some(caller), id, Instant::now() + PATIENCE).await?;
     tracing::debug!(%id, state = upload.state.name(), "complete");
     match &upload.state {
         State::Rejected { reason, .. } => Err(Kind::Rejected
@@ -92,7 +93,12 @@ async fn progress(app: &App, caller: &Caller, upload: Upload) -> Result<Progress
 }
 
 /// Drives an upload until nothing more happens without a claim, or until the deadline; then work goes on without the caller.
-pub(super) async fn settle(app: &App, id: UploadId, deadline: Instant) -> Result<Upload, Error> {
+pub(super) async fn settle(
+    app: &App,
+    by: Option<&Caller>,
+    id: UploadId,
+    deadline: Instant,
+) -> Result<Upload, Error> {
     let mut watch = app.records.watch(id);
     loop {
         let upload = flow::reload(app, id).await?;
@@ -100,7 +106,7 @@ pub(super) async fn settle(app: &App, id: UploadId, deadline: Instant) -> Result
             return Ok(upload);
         }
         // A task of its own: a caller who hangs up does not stop it half-way.
-        let driven = tokio::spawn(drive(app.clone(), upload));
+        let driven = tokio::spawn(drive(app.clone(), by.cloned(), upload));
         match timeout_at(deadline, driven).await {
             Err(_) => return flow::reload(app, id).await,
             Ok(Err(error)) => return Err(Kind::Internal.caused_by(error)),
@@ -121,9 +127,9 @@ pub(super) async fn settle(app: &App, id: UploadId, deadline: Instant) -> Result
 }
 
 /// As far as it goes: to where nothing more happens without a claim, or where somebody else is at work.
-async fn drive(app: App, mut upload: Upload) -> Result<Upload, Error> {
+async fn drive(app: App, by: Option<Caller>, mut upload: Upload) -> Result<Upload, Error> {
     if upload.state == State::Issued {
-        upload = receive(&app, upload).await?;
+        upload = receive(&app, by.as_ref(), upload).await?;
     }
     while !upload.state.is_settled() && upload.state != State::Issued {
         let Some(leased) = lease(&app, &upload).await? else {
@@ -136,7 +142,11 @@ async fn drive(app: App, mut upload: Upload) -> Result<Upload, Error> {
 }
 
 /// Finds out whether the bytes have arrived; the error `not_received` if not.
-pub(super) async fn receive(app: &App, upload: Upload) -> Result<Upload, Error> {
+pub(super) async fn receive(
+    app: &App,
+    by: Option<&Caller>,
+    upload: Upload,
+) -> Result<Upload, Error> {
     if let Some(multipart_id) = &upload.multipart_id
         && let Some(reason) = join(app, &upload, multipart_id).await?
     {
@@ -152,12 +162,8 @@ pub(super) async fn receive(app: &App, upload: Upload) -> Result<Upload, Error> 
         return Err(missing(&upload, 0, &[]));
     }
     let received = upload.clone().receive();
-    step(
-        app,
-        &upload,
-        received.map_err(|why| flow::refused(&upload, why))?,
-    )
-    .await
+    let received = received.map_err(|why| flow::refused(&upload, why))?;
+    step_by(app, by, &upload, received).await
 }
 
 /// Makes one object of the parts, if they are all there; says why, if they can never be.
@@ -211,14 +217,25 @@ fn missing(upload: &Upload, received: u64, parts: &[Part]) -> Error {
         .with_details(details)
 }
 
-/// Takes a step, or finds out who was faster.
+/// Takes a step of the service's own, or finds out who was faster.
 pub(super) async fn step(app: &App, from: &Upload, to: Upload) -> Result<Upload, Error> {
+    step_by(app, None, from, to).await
+}
+
+/// The same for whoever asked for it.
+pub(super) async fn step_by(
+    app: &App,
+    by: Option<&Caller>,
+    from: &Upload,
+    to: Upload,
+) -> Result<Upload, Error> {
     let now = app.clock.now();
     let change = Change {
         from,
         to: &to,
         due: Some(to.next_due(now)),
         file: FileChange::Keep,
+        by,
     };
     match app.records.change(&[change], now).await? {
         Outcome::Done => Ok(to),

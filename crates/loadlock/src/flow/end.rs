@@ -7,7 +7,10 @@ use crate::{
     auth::Caller,
     clock::after,
     error::{Error, Kind},
-    flow::{self, complete::step},
+    flow::{
+        self,
+        complete::{step, step_by},
+    },
     upload::{Method, State, Upload, UploadId},
 };
 
@@ -25,7 +28,7 @@ pub async fn abort(app: &App, caller: &Caller, id: UploadId) -> Result<Upload, E
         }
         let aborted = upload.clone().abort();
         let aborted = aborted.map_err(|why| flow::refused(&upload, why))?;
-        let now_is = step(app, &upload, aborted).await?;
+        let now_is = step_by(app, Some(caller), &upload, aborted).await?;
         if now_is.state.is_ended() {
             tracing::info!(%id, "abort");
             return Ok(now_is);

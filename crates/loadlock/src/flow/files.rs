@@ -154,6 +154,7 @@ pub async fn delete_file(app: &App, caller: &Caller, id: UploadId) -> Result<(),
             to: &deleted,
             due: Some(now),
             file: FileChange::Delete,
+            by: Some(caller),
         };
         if app.records.change(&[change], now).await? == Outcome::Done {
             tracing::info!(%id, "delete");

@@ -50,7 +50,7 @@ pub async fn open(app: &App, visitor: Visitor<'_>, id: UploadId) -> Result<Opene
     let upload = found.ok_or_else(|| missing(id))?;
     let admitted = admit(app, visitor, &upload)?;
     let profile = upload.profile.clone();
-    let key = stored(app, upload).await?;
+    let key = stored(app, visitor.caller, upload).await?;
     Ok(Opened {
         display: display(app, (&profile, &key), visitor.reading)?,
         admitted,
@@ -82,7 +82,7 @@ fn admit(app: &App, visitor: Visitor<'_>, upload: &Upload) -> Result<Admitted, E
 }
 
 /// The key of the stored object, once there is one; waits for it, as long as nobody's claim is needed.
-async fn stored(app: &App, upload: Upload) -> Result<ObjectKey, Error> {
+async fn stored(app: &App, by: Option<&Caller>, upload: Upload) -> Result<ObjectKey, Error> {
     let id = upload.id;
     let upload = if upload.state.is_settled() {
         upload
@@ -91,7 +91,13 @@ async fn stored(app: &App, upload: Upload) -> Result<ObjectKey, Error> {
         let _place = app.waiting.try_acquire().map_err(|_| {
             Kind::Unavailable.because("too many wait for their uploads: try again soon")
         })?;
-        settle(app, id, Instant::now() + PATIENCE).await?
+        settle(
+            app,
+            by.or(Some(&Who::Nobody.into())),
+            id,
+            Instant::now() + PATIENCE,
+        )
+        .await?
     };
     match upload.state {
         State::Stored {

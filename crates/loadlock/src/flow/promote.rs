@@ -6,10 +6,10 @@ use crate::{
     app::App,
     bucket::{Final, Promoted},
     error::Error,
-    flow::{self, work::is_promotable},
+    flow::{self, revoke, work::is_promotable},
     records::{Change, FileChange, Outcome},
     upload::{
-        File, Inspected, Metadata, Read, Refused, State, Upload,
+        File, Inspected, Metadata, Read, Refused, Rejection, State, Upload,
         inspection::Confirmed,
         name::{self, Disposition, content_disposition},
     },
@@ -21,6 +21,9 @@ const AT_ONCE: usize = 4;
 /// Promotes a leased upload, together with all others of its claim: they become visible in one transaction.
 pub(super) async fn promote(app: &App, leased: &Upload) -> Result<(), Error> {
     let members = members(app, leased).await?;
+    if let Some(steps) = revoked(app, &members).await? {
+        return take(app, steps).await.map(drop);
+    }
     let form = match leased.claim {
         Some(claim) => app.records.claim_metadata(claim).await?.unwrap_or_default(),
         None => Metadata::new(),
@@ -50,8 +53,27 @@ pub(super) async fn promote(app: &App, leased: &Upload) -> Result<(), Error> {
     }
     if take(app, steps).await? == Outcome::Done {
         tracing::info!(id = %leased.id, stored = whole, "promote");
+    } else if let Some(steps) = revoked(app, &members).await? {
+        // Revoked while it was copied.
+        let _ = take(app, steps).await?;
     }
     Ok(())
+}
+
+/// If some that were to be promoted hang on something revoked: these are rejected, and the others wait for another claim.
+async fn revoked<'a>(app: &App, members: &'a [Upload]) -> Result<Option<Vec<Step<'a>>>, Error> {
+    let mut steps = Vec::with_capacity(members.len());
+    let mut found = false;
+    for upload in members {
+        if is_promotable(upload) && revoke::is_revoked(app, upload).await? {
+            let rejected = upload.clone().reject(Rejection::Revoked);
+            steps.push((upload, rejected, FileChange::Keep));
+            found = true;
+        } else if is_promotable(upload) || is_shown(upload) {
+            steps.push(given_back(upload));
+        }
+    }
+    Ok(found.then_some(steps))
 }
 
 /// Ends a leased upload whose work has failed for too long; of a claim, all that it would have promoted.
@@ -120,6 +142,7 @@ async fn take(app: &App, steps: Vec<Step<'_>>) -> Result<Outcome, Error> {
             to,
             due: Some(to.next_due(now)),
             file: std::mem::replace(file, FileChange::Keep),
+            by: None,
         })
         .collect();
     app.records.change(&changes, now).await

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     app::App,
+    auth::Who,
     error::Error,
     flow::{
         self,
@@ -28,7 +29,14 @@ pub async fn return_to(app: &App, id: UploadId) -> Result<String, Error> {
     // Anybody may ask, so that only so many are waited for at a time.
     let place = app.waiting.try_acquire();
     let patience = place.as_ref().map_or(Duration::ZERO, |_| PATIENCE);
-    let upload = match settle(app, id, Instant::now() + patience).await {
+    let upload = match settle(
+        app,
+        Some(&Who::Nobody.into()),
+        id,
+        Instant::now() + patience,
+    )
+    .await
+    {
         Ok(upload) => upload,
         // The person is not kept: the application sees the state, and the background goes on.
         Err(error) => {

@@ -8,7 +8,8 @@ use crate::{
     bucket::grant::SignedPart,
     clock::after,
     error::{Error, Kind},
-    flow,
+    flow::{self, audit, revoke},
+    records::{Act, Entry},
     upload::{PartNumber, PartPlan, State, Upload, UploadId},
 };
 
@@ -39,6 +40,7 @@ pub async fn sign(
     numbers: &[u64],
 ) -> Result<Signed, Error> {
     let upload = flow::visible(app, caller, id).await?;
+    revoke::check_open(app, caller, Act::Sign, &upload).await?;
     let now = app.clock.now();
     let multipart_id = unfinished(&upload, now)?;
     let plan = upload.part_plan();
@@ -54,6 +56,10 @@ pub async fn sign(
     let parts = app
         .bucket
         .sign_parts(&upload, numbers.into_iter(), expires_at, now)?;
+    app.records.note(Entry {
+        detail: Some(format!("{} parts", parts.len())),
+        ..audit::done(app, caller, Act::Sign, &upload)
+    });
     tracing::debug!(%id, parts = parts.len(), "sign");
     Ok(Signed {
         part_size_bytes: plan.part_size_bytes(),

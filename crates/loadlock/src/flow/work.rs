@@ -9,7 +9,7 @@ use crate::{
     app::App,
     clock::after,
     error::{Error, Kind},
-    flow::{complete, end, inspect, promote},
+    flow::{complete, end, inspect, promote, revoke},
     upload::{State, Upload},
 };
 
@@ -59,8 +59,14 @@ pub(crate) async fn work(app: &App, leased: Upload) -> Result<(), Error> {
 }
 
 async fn next_step(app: &App, leased: &Upload) -> Result<(), Error> {
+    let alone = leased.claim.is_none();
     match &leased.state {
         State::Issued => sweep(app, leased).await,
+        State::Received | State::Ready { .. }
+            if alone && revoke::is_revoked(app, leased).await? =>
+        {
+            revoke::reject(app, leased).await
+        }
         State::Received => inspect::inspect(app, leased).await,
         State::Ready { claim_by: None, .. } => promote::promote(app, leased).await,
         State::Ready {
@@ -94,7 +100,7 @@ fn is_hopeless(upload: &Upload, now: Timestamp) -> bool {
 
 /// A client that vanished after its last byte loses nothing: what is whole is completed before it would expire.
 async fn sweep(app: &App, leased: &Upload) -> Result<(), Error> {
-    match complete::receive(app, leased.clone()).await {
+    match complete::receive(app, None, leased.clone()).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == Kind::NotReceived => {
             let now = app.clock.now();

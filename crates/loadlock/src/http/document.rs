@@ -38,6 +38,7 @@ use crate::{app::App, error::Kind};
         (name = "uploads", description = "One file's passage, from the grant to its end."),
         (name = "files", description = "What has been promoted, and how to show it."),
         (name = "profiles", description = "The rules, before a file is chosen."),
+        (name = "administration", description = "Who did what, and taking permissions back."),
         (name = "operations", description = "For whoever watches over the service."),
     ),
 )]

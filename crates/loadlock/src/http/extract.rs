@@ -123,6 +123,20 @@ impl FromRequestParts<App> for Segment {
     }
 }
 
+/// Both variable parts of the path.
+pub(super) struct Segments(pub(super) String, pub(super) String);
+
+impl FromRequestParts<App> for Segments {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let texts = Path::<(String, String)>::from_request_parts(parts, app).await;
+        texts
+            .map(|Path((one, other))| Self(one, other))
+            .map_err(|_| Kind::NotFound.into())
+    }
+}
+
 /// An id from a request, or 404 naming it.
 pub(super) fn parse_id(text: &str) -> Result<UploadId, Error> {
     text.parse().map_err(|_| {

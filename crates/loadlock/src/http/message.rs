@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::{
+    admin::{AuditEntry, AuditPage, Revocation, Revocations, RevokeRequest},
     begin::{
         Begin, BeginManyRequest, BeginRequest, Begun, BegunFile, BegunMany, FileRequest,
         RefusedFile,
@@ -16,6 +17,7 @@ pub use self::{
     profile::{MetadataRule, Profile, Profiles, Promote},
 };
 
+mod admin;
 mod begin;
 mod file;
 mod grant;

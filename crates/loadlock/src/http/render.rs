@@ -6,7 +6,7 @@ use crate::{
     app::App,
     auth::Secret,
     error::{Error, Kind},
-    flow, upload,
+    flow, records, upload,
     upload::{ChecksumAlgorithm, Method, Promote, State},
 };
 
@@ -275,6 +275,33 @@ pub(super) fn link(link: &flow::FileLink) -> message::Link {
         id: link.id.to_string(),
         url: sealed(&link.url),
         expires_at: link.expires_at.map(time),
+    }
+}
+
+pub(super) fn entry(entry: records::Entry) -> message::AuditEntry {
+    message::AuditEntry {
+        at: time(entry.at),
+        act: entry.act.name().to_owned(),
+        outcome: entry.outcome.into_owned(),
+        actor: entry.actor.to_string(),
+        owner: entry.owner,
+        profile: entry.profile,
+        upload: entry.upload.map(|id| id.to_string()),
+        size: entry.size_bytes,
+        key: entry.key,
+        address: entry.address.map(|address| address.to_string()),
+        detail: entry.detail,
+    }
+}
+
+pub(super) fn revocation(revocation: records::Revocation) -> message::Revocation {
+    message::Revocation {
+        kind: revocation.subject.kind().to_owned(),
+        subject: revocation.subject.name(),
+        at: time(revocation.at),
+        by: revocation.by,
+        reason: revocation.reason,
+        open_uploads: None,
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) const IDEMPOTENCY: &str =
 pub(super) const BEGIN: &[Kind] = &[
     Kind::InvalidRequest,
     Kind::Forbidden,
+    Kind::Revoked,
     Kind::NotFound,
     Kind::AlreadyReceived,
     Kind::UploadEnded,
@@ -135,6 +136,7 @@ fn announced(file: FileRequest) -> flow::Named<flow::Announced> {
 pub(super) const CLAIM: &[Kind] = &[
     Kind::InvalidRequest,
     Kind::Forbidden,
+    Kind::Revoked,
     Kind::NotFound,
     Kind::NotReady,
     Kind::AlreadyClaimed,
@@ -210,6 +212,7 @@ pub(super) async fn look_at_upload(
 
 pub(super) const SIGN: &[Kind] = &[
     Kind::InvalidRequest,
+    Kind::Revoked,
     Kind::NotFound,
     Kind::UploadEnded,
     Kind::BodyTooLarge,
@@ -235,6 +238,7 @@ pub(super) async fn sign_parts(
 }
 
 pub(super) const COMPLETE: &[Kind] = &[
+    Kind::Revoked,
     Kind::NotFound,
     Kind::NotReceived,
     Kind::UploadEnded,

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Outcome, Reply, replies, row};
+use super::{Outcome, Reply, audit, replies, row};
 use crate::{
     error::{Error, Kind},
     upload::{MediaType, Upload},
@@ -74,18 +74,13 @@ async fn work(write: SqlitePool, mut receiver: mpsc::Receiver<Waiting>) {
 async fn insert(write: &SqlitePool, batch: &[Waiting]) -> Result<Vec<Outcome>, sqlx::Error> {
     let mut outcomes = vec![Outcome::Done; batch.len()];
     let plain = batch.iter().all(|waiting| waiting.begin.reply.is_none());
-    let rows = rows_of(batch, &outcomes);
-    if plain && rows.len() <= ROWS {
-        // One statement is a transaction of its own: two round trips fewer.
-        insert_rows(&mut *write.acquire().await?, &rows).await?;
-        return Ok(outcomes);
-    }
     let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
     if !plain {
         outcomes = insert_replies(&mut transaction, batch).await?;
     }
     for rows in rows_of(batch, &outcomes).chunks(ROWS) {
         insert_rows(&mut transaction, rows).await?;
+        audit::insert_begins(&mut transaction, rows).await?;
     }
     transaction.commit().await?;
     Ok(outcomes)

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{Records, failed, row};
+use super::{Act, Entry, Records, audit, failed, revocations, row};
 use crate::{
+    auth::Caller,
     error::Error,
-    upload::{File, Metadata, Upload, UploadId},
+    upload::{File, Metadata, State, Upload, UploadId},
 };
 
 /// One upload's step from a state to the next, with what it does to the file's record.
@@ -18,6 +19,8 @@ pub struct Change<'a> {
     /// When the background next has something to do with it.
     pub due: Option<Timestamp>,
     pub file: FileChange,
+    /// Who asked for it, for the audit log; none where the service does it by itself.
+    pub by: Option<&'a Caller>,
 }
 
 /// What a step does to the file's record.
@@ -77,13 +80,20 @@ impl Records {
                 .await
                 .map_err(failed)?;
         }
+        let mut entries = Vec::with_capacity(changes.len());
         for change in changes {
             let done = apply(&mut transaction, change, now).await.map_err(failed)?;
-            if done == Outcome::Lost {
+            let Some(entry) = done else {
                 transaction.rollback().await.map_err(failed)?;
+                // It may have been lost to a revocation that is not known here yet.
+                self.forget_revocations().await;
                 return Ok(Outcome::Lost);
-            }
+            };
+            entries.extend(entry);
         }
+        audit::insert(&mut transaction, &entries)
+            .await
+            .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         for change in changes {
             self.watchers.tell(change.to.id);
@@ -196,12 +206,21 @@ async fn insert_claim(
     Ok(())
 }
 
+/// What is to be written down of a step that was taken; `None` if it was lost.
 async fn apply(
     connection: &mut SqliteConnection,
     change: &Change<'_>,
     now: Timestamp,
-) -> Result<Outcome, sqlx::Error> {
-    let Change { from, to, due, .. } = change;
+) -> Result<Option<Option<Entry>>, sqlx::Error> {
+    let Change { from, to, .. } = change;
+    let goes_on = matches!(to.state, State::Ready { .. } | State::Stored { .. });
+    let revoked = goes_on && revocations::is_revoked(connection, to).await?;
+    // Between the last look and this transaction somebody may have revoked it: no file comes of it any more.
+    if revoked && matches!(change.file, FileChange::Insert(_)) {
+        return Ok(None);
+    }
+    let waits = revoked && matches!(to.state, State::Ready { .. });
+    let due = if waits { Some(now) } else { change.due };
     let done = sqlx::query(
         "UPDATE uploads SET state = $1, facts = $2, claim_id = $3, attempts = $4, lease_until = NULL, \
          next_attempt_at = $5 WHERE id = $6 AND state = $7 AND attempts = $8",
@@ -217,9 +236,9 @@ async fn apply(
     .execute(&mut *connection)
     .await?;
     if done.rows_affected() == 0 {
-        return Ok(Outcome::Lost);
+        return Ok(None);
     }
-    apply_to_file(&mut *connection, to.id, &change.file).await?;
+    let size_bytes = apply_to_file(&mut *connection, to.id, &change.file).await?;
     if from.state.event() != to.state.event() {
         sqlx::query("INSERT INTO events (upload_id, name, at) VALUES ($1, $2, $3)")
             .bind(row::id_bytes(to.id))
@@ -228,25 +247,78 @@ async fn apply(
             .execute(connection)
             .await?;
     }
-    Ok(Outcome::Done)
+    Ok(Some(told(change, size_bytes, now)))
 }
 
+/// What the audit log is told of a step, and of the file that came or went with it.
+fn told(change: &Change<'_>, file_bytes: Option<u64>, now: Timestamp) -> Option<Entry> {
+    let Change { from, to, by, .. } = change;
+    let act = match (&from.state, &to.state) {
+        (_, State::Issued) => return None,
+        (_, State::Received) => Act::Complete,
+        (State::Received, State::Ready { .. }) => Act::Inspect,
+        (_, State::Rejected { .. }) => Act::Reject,
+        (_, State::Expired { .. }) => Act::Expire,
+        (_, State::Aborted { .. }) => Act::Abort,
+        (
+            State::Stored { .. },
+            State::Stored {
+                deleted_at: Some(_),
+                ..
+            },
+        ) => Act::Delete,
+        (State::Ready { .. }, State::Stored { .. }) => Act::Promote,
+        _ if to.claim.is_some() => Act::Claim,
+        _ => Act::Release,
+    };
+    let entry = Entry::new(act, *by, now).of(to);
+    let size_bytes = match &to.state {
+        State::Ready { inspected, .. } => Some(inspected.size_bytes),
+        _ => file_bytes,
+    };
+    let size_bytes = size_bytes.or(entry.size_bytes);
+    Some(match &to.state {
+        State::Rejected { reason, .. } => Entry {
+            outcome: reason.code().into(),
+            detail: Some(reason.to_string()),
+            ..entry
+        },
+        State::Stored { key, .. } => Entry {
+            key: Some(key.to_string()),
+            size_bytes,
+            ..entry
+        },
+        _ => Entry {
+            size_bytes,
+            ..entry
+        },
+    })
+}
+
+/// Gives the size of the file that comes or goes.
 async fn apply_to_file(
     connection: &mut SqliteConnection,
     id: UploadId,
     change: &FileChange,
-) -> Result<(), sqlx::Error> {
+) -> Result<Option<u64>, sqlx::Error> {
     match change {
-        FileChange::Keep => Ok(()),
-        FileChange::Insert(file) => insert_file(connection, file).await,
+        FileChange::Keep => Ok(None),
+        FileChange::Insert(file) => {
+            insert_file(connection, file).await?;
+            Ok(Some(file.size_bytes))
+        }
         FileChange::SetMetadata(metadata) => {
             let query = sqlx::query("UPDATE files SET metadata = $1 WHERE id = $2");
             let query = query.bind(row::to_json(metadata)?).bind(row::id_bytes(id));
-            query.execute(connection).await.map(|_| ())
+            query.execute(connection).await.map(|_| None)
         }
         FileChange::Delete => {
-            let query = sqlx::query("DELETE FROM files WHERE id = $1").bind(row::id_bytes(id));
-            query.execute(connection).await.map(|_| ())
+            let query = sqlx::query_scalar("DELETE FROM files WHERE id = $1 RETURNING size_bytes");
+            let size: Option<i64> = query
+                .bind(row::id_bytes(id))
+                .fetch_optional(connection)
+                .await?;
+            Ok(size.and_then(|size| u64::try_from(size).ok()))
         }
     }
 }

@@ -102,7 +102,7 @@ pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(decode)
 }
 
-fn upload_id(bytes: Vec<u8>) -> Result<UploadId> {
+pub(super) fn upload_id(bytes: Vec<u8>) -> Result<UploadId> {
     let bytes = bytes.try_into().map_err(|_| decode("an id has 16 bytes"))?;
     Ok(UploadId::from_bytes(bytes))
 }
@@ -120,7 +120,7 @@ where
     row.try_get::<&str, _>(column)?.parse().map_err(decode)
 }
 
-fn optional<T>(row: &SqliteRow, column: &str) -> Result<Option<T>>
+pub(super) fn optional<T>(row: &SqliteRow, column: &str) -> Result<Option<T>>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
@@ -132,10 +132,10 @@ fn unsigned(row: &SqliteRow, column: &str) -> Result<u64> {
     u64::try_from(row.try_get::<i64, _>(column)?).map_err(decode)
 }
 
-fn time(row: &SqliteRow, column: &str) -> Result<Timestamp> {
+pub(super) fn time(row: &SqliteRow, column: &str) -> Result<Timestamp> {
     Ok(from_millis(row.try_get(column)?))
 }
 
-fn decode(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+pub(super) fn decode(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
     sqlx::Error::Decode(error.into())
 }

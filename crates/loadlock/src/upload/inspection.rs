@@ -63,6 +63,7 @@ pub enum Rejection {
     UnexpectedHeaders { names: Vec<String> },
     PartsMismatch,
     Lost,
+    Revoked,
 }
 
 impl Rejection {
@@ -77,6 +78,7 @@ impl Rejection {
             Self::UnexpectedHeaders { .. } => "unexpected_headers",
             Self::PartsMismatch => "parts_mismatch",
             Self::Lost => "lost",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -112,6 +114,7 @@ impl fmt::Display for Rejection {
             }
             Self::PartsMismatch => f.write_str("the file's parts are not those that were agreed"),
             Self::Lost => f.write_str("the store no longer has the file: send it again"),
+            Self::Revoked => f.write_str("the permission to upload it was taken back"),
         }
     }
 }

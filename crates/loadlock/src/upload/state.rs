@@ -189,11 +189,12 @@ impl Upload {
         }
     }
 
-    /// Inspection, or the store, found it wanting.
+    /// Inspection, or the store, found it wanting; or its permission was taken back.
     pub fn reject(self, reason: Rejection) -> Result<Self, Refused> {
         match self.state {
-            State::Issued | State::Received => {
-                Ok(self.into_state(State::Rejected { reason, copy: None }))
+            State::Issued | State::Received | State::Ready { .. } => {
+                let copy = self.state.copy().cloned();
+                Ok(self.into_state(State::Rejected { reason, copy }))
             }
             _ => Err(self.state.refusal()),
         }
@@ -202,11 +203,7 @@ impl Upload {
     /// What was inspected is gone from the store, or has become something else.
     pub fn lose(self) -> Result<Self, Refused> {
         match self.state {
-            State::Received | State::Ready { .. } => {
-                let copy = self.state.copy().cloned();
-                let reason = Rejection::Lost;
-                Ok(self.into_state(State::Rejected { reason, copy }))
-            }
+            State::Received | State::Ready { .. } => self.reject(Rejection::Lost),
             _ => Err(self.state.refusal()),
         }
     }

@@ -27,6 +27,7 @@ async fn a_dead_workers_upload_is_taken_over_when_its_lease_ends() {
         to: &received,
         due: Some(now),
         file: FileChange::Keep,
+        by: None,
     };
     assert_eq!(
         app.records.change(&[change], now).await.unwrap(),
@@ -59,6 +60,7 @@ async fn a_dead_workers_upload_is_taken_over_when_its_lease_ends() {
         to: &late,
         due: None,
         file: FileChange::Keep,
+        by: None,
     };
     assert_eq!(
         app.records.change(&[change], now).await.unwrap(),
@@ -90,6 +92,7 @@ async fn a_lease_that_is_renewed_is_not_taken_over() {
         to: &received,
         due: Some(now),
         file: FileChange::Keep,
+        by: None,
     };
     let done = app.records.change(&[change], app.clock.now()).await;
     assert_eq!(done.unwrap(), Outcome::Done);

@@ -174,6 +174,7 @@ impl World {
             secrets: KeyRing::new(Secret::new("the service's own"), vec![]),
             user_secrets: Vec::new(),
             upload_url: Some("image".to_owned()),
+            audit: Default::default(),
         };
         let app = App::open(config, clock.clone().into(), Ids::seeded(7))
             .await
@@ -517,6 +518,7 @@ impl World {
                 to,
                 due: (n == 0).then_some(now),
                 file: FileChange::Keep,
+                by: None,
             })
             .collect();
         let taken = self.app.records.claim(&claim, &changes, now).await.unwrap();

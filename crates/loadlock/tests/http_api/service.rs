@@ -85,6 +85,7 @@ impl Service {
             secrets: KeyRing::new(Secret::new("the service's own"), vec![]),
             user_secrets: Vec::new(),
             upload_url: None,
+            audit: Default::default(),
             tokens: vec![Token::user(&user, "demo".parse().unwrap())],
         };
         let start: jiff::Timestamp = "2026-11-21T22:30:00Z".parse().unwrap();
