@@ -3,6 +3,7 @@
 mod faults;
 pub mod file;
 pub(crate) mod forms;
+mod inspect;
 mod profiles;
 mod reader;
 mod section;
@@ -15,7 +16,8 @@ use crate::{
     auth::{KeyRing, Secret, Token},
     bucket::StoreSettings,
     upload::{
-        ActiveContent, Admits, KeyTemplate, Lifetimes, Method, Profile, Promote, Read, TypePattern,
+        ActiveContent, Admits, Checks, KeyTemplate, Lifetimes, Method, Profile, Promote, Read,
+        TypePattern,
     },
 };
 
@@ -152,6 +154,7 @@ fn dev_profile(
         read: Read::Public,
         link_lifetime: None,
         active_content: ActiveContent::Refuse,
+        checks: Checks::default(),
     })
 }
 

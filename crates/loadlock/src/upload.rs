@@ -17,7 +17,7 @@ use jiff::Timestamp;
 pub use self::{
     checksum::{Checksum, ChecksumAlgorithm},
     id::{Owner, UploadId},
-    inspection::{Inspected, Rejection},
+    inspection::{Checks, Inspected, Mismatch, Rejection},
     key::{KeyTemplate, ObjectKey},
     media::{MediaType, TypePattern},
     parts::{PartNumber, PartPlan},

@@ -178,7 +178,7 @@ fn errors_document() -> String {
     text
 }
 
-fn reasons() -> [Rejection; 9] {
+fn reasons() -> [Rejection; 15] {
     let (declared, found) = ("image/png".to_owned(), "text/html".to_owned());
     [
         Rejection::SizeMismatch {
@@ -190,13 +190,30 @@ fn reasons() -> [Rejection; 9] {
         Rejection::TypeNotAllowed {
             found: "text/html".to_owned(),
         },
+        Rejection::DimensionsNotAllowed {
+            found: Some((20_000, 20_000)),
+        },
+        Rejection::Pretends {
+            found: "image/gif".to_owned(),
+            also: "application/zip".to_owned(),
+        },
         Rejection::ChecksumMismatch,
         Rejection::UnexpectedHeaders {
             names: vec!["content-encoding".to_owned()],
         },
         Rejection::PartsMismatch,
-        Rejection::Lost,
+        Rejection::Malware {
+            signature: "Eicar-Test-Signature".to_owned(),
+        },
+        Rejection::HookRefused {
+            says: "this picture was sent before".to_owned(),
+        },
+        Rejection::NotScanned {
+            why: "clamd cannot be reached".to_owned(),
+        },
         Rejection::Revoked,
+        Rejection::OverQuota,
+        Rejection::Lost,
     ]
 }
 

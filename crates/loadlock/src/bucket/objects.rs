@@ -1,6 +1,6 @@
 //! Looking at staged objects, and deleting.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use aws_sdk_s3::{
     operation::head_object::HeadObjectOutput,
@@ -55,17 +55,43 @@ impl Bucket {
         object: &Object,
         most: u64,
     ) -> Result<Option<Bytes>, Error> {
+        self.bytes(key, object, 0..object.size_bytes.min(most))
+            .await
+    }
+
+    /// Its last bytes.
+    pub async fn last_bytes(
+        &self,
+        key: &ObjectKey,
+        object: &Object,
+        most: u64,
+    ) -> Result<Option<Bytes>, Error> {
+        let start = object.size_bytes.saturating_sub(most);
+        self.bytes(key, object, start..object.size_bytes).await
+    }
+
+    async fn bytes(
+        &self,
+        key: &ObjectKey,
+        object: &Object,
+        range: Range<u64>,
+    ) -> Result<Option<Bytes>, Error> {
         // A ranged GET of an empty object is an error.
-        let Some(last) = object.size_bytes.min(most).checked_sub(1) else {
+        if range.is_empty() {
             return Ok(Some(Bytes::new()));
-        };
+        }
+        let (start, last) = (range.start, range.end - 1);
         let get = self.client.get_object();
         let get = get
             .bucket(&*self.staging)
             .key(key.as_str())
             .if_match(&object.etag)
-            .range(format!("bytes=0-{last}"));
+            .range(format!("bytes={start}-{last}"));
         let mut body = match get.send().await {
+            // A store that knows no ranges would show the beginning for the end.
+            Ok(output) if start > 0 && output.content_range().is_none() => {
+                return Err(Kind::Unavailable.because("the store does not answer for a range"));
+            }
             Ok(output) => output.body,
             Err(failure) => {
                 return match trouble(&failure) {
@@ -75,7 +101,7 @@ impl Bucket {
             }
         };
         // No more is taken even from a store that knows no ranges.
-        let wanted = usize::try_from(last + 1).unwrap_or(usize::MAX);
+        let wanted = usize::try_from(range.end - start).unwrap_or(usize::MAX);
         let mut bytes = BytesMut::with_capacity(wanted);
         while bytes.len() < wanted {
             let chunk = timeout(CALL, body.next())

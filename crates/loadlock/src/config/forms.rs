@@ -1,5 +1,7 @@
 //! How a setting's value is written, and what would be right where it is not.
 
+pub(super) mod inspect;
+
 use std::{fmt::Display, net::SocketAddr, path::PathBuf, time::Duration};
 
 use reqwest::Url;

@@ -7,6 +7,7 @@ use super::{
         ACTIVE, COUNT, EXTENSION, FLAG, KEY, LIFETIME, MEDIA, METHOD, PROMOTE, READ, SIZE, WORD,
         name,
     },
+    inspect,
     section::Section,
 };
 use crate::upload::{Admits, Lifetimes, MetadataRule, Method, Profile, Read, profile::in_words};
@@ -59,6 +60,7 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
         section.fault("link_lifetime", says, "nothing, or read = \"signed\"");
     }
     let active_content = section.or("active_content", "refuse", &ACTIVE);
+    let checks = inspect::checks(section.section("inspect"));
     let lifetimes = lifetimes(section.section("lifetimes"));
     let metadata = metadata(section.section("metadata"));
     check_sizes(
@@ -83,6 +85,7 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
         read: read?,
         link_lifetime: link_lifetime?,
         active_content: active_content?,
+        checks: checks?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Inspect: what lies in staging, looked at where no client can write it any more.
 
+use bytes::Bytes;
+
 use crate::{
     app::App,
     bucket::{Object, Promoted},
@@ -8,7 +10,7 @@ use crate::{
     flow::{self, complete::step},
     upload::{
         Inspected, ObjectKey, Profile, Rejection, Upload,
-        inspection::{FIRST_BYTES, Seen, check_size, verdict},
+        inspection::{FIRST_BYTES, LAST_BYTES, MORE_BYTES, Seen, Window, check_size, verdict},
     },
 };
 
@@ -46,18 +48,37 @@ async fn judged(
     let Some((key, object)) = pinned(app, leased, staged).await? else {
         return Ok(None);
     };
-    let bytes = app.bucket.first_bytes(&key, &object, FIRST_BYTES).await?;
-    let bytes = bytes.ok_or_else(|| Kind::Unavailable.because("the object changed underneath"))?;
+    let (first, last) = tokio::try_join!(
+        read(app.bucket.first_bytes(&key, &object, FIRST_BYTES)),
+        read(app.bucket.last_bytes(&key, &object, LAST_BYTES)),
+    )?;
+    let seen = seen(leased, &object, &first, &last);
+    if !seen.is_cut_short() {
+        return Ok(Some(verdict(leased, profile, key, &seen)));
+    }
+    let more = read(app.bucket.first_bytes(&key, &object, MORE_BYTES)).await?;
+    let seen = self::seen(leased, &object, &more, &last);
+    Ok(Some(verdict(leased, profile, key, &seen)))
+}
+
+async fn read(bytes: impl Future<Output = Result<Option<Bytes>, Error>>) -> Result<Bytes, Error> {
+    let changed = || Kind::Unavailable.because("the object changed underneath");
+    bytes.await?.ok_or_else(changed)
+}
+
+fn seen<'a>(leased: &Upload, object: &'a Object, first: &'a [u8], last: &'a [u8]) -> Seen<'a> {
     let declared = leased.checksum.as_ref();
-    let seen = Seen {
-        size_bytes: object.size_bytes,
+    Seen {
         etag: &object.etag,
         content_type: &object.content_type,
         strays: &object.strays,
         checksum: declared.and_then(|declared| object.checksum(declared.algorithm())),
-        first_bytes: &bytes,
-    };
-    Ok(Some(verdict(leased, profile, key, &seen)))
+        content: Window {
+            size_bytes: object.size_bytes,
+            first,
+            last,
+        },
+    }
 }
 
 /// The object to inspect, where no client can write it: in place, if it was written once and for all; else a copy.
@@ -72,10 +93,7 @@ async fn pinned(
         return Ok(Some((staged_key.clone(), staged)));
     }
     let held_key = leased.held_key(leased.attempt);
-    let held = app
-        .bucket
-        .hold(staged_key, &staged.etag, &held_key)
-        .await?;
+    let held = app.bucket.hold(staged_key, &staged.etag, &held_key).await?;
     if held == Promoted::Gone {
         return Err(Kind::Unavailable.because("the file was sent again during inspection"));
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::Durati
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyTemplate, MediaType, Metadata, TypePattern, name};
+use super::{Checks, KeyTemplate, MediaType, Metadata, TypePattern, name};
 use crate::error::{Error, Kind};
 
 /// The largest object one PUT or form can carry (S3: 5 GiB).
@@ -39,6 +39,7 @@ pub struct Profile {
     /// How long a link lives where files are read by signed ones; none: it does not expire.
     pub link_lifetime: Option<Duration>,
     pub active_content: ActiveContent,
+    pub checks: Checks,
 }
 
 /// Who may begin an upload. An API key may whose scope has the profile in it; a user, whose token says what is demanded.
@@ -325,6 +326,7 @@ mod tests {
             read: Read::Public,
             link_lifetime: None,
             active_content: ActiveContent::Refuse,
+            checks: Checks::default(),
         }
     }
 

@@ -16,6 +16,7 @@ mod hostile;
 mod leases;
 mod many;
 mod methods;
+mod pretenders;
 mod proxy;
 mod reading;
 mod repeats;
