@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::{
+    auth::issuers::Issuers,
     bucket::Bucket,
     clock::{Clock, Ids},
     config::Config,
@@ -20,6 +21,8 @@ pub struct App {
     pub bucket: Bucket,
     pub clock: Clock,
     pub ids: Ids,
+    /// Whose tokens say who a user is.
+    pub issuers: Issuers,
     /// Places for those who look and wait.
     pub waiting: Arc<Semaphore>,
 }
@@ -32,6 +35,7 @@ impl App {
     pub async fn open(config: Config, clock: Clock, ids: Ids) -> Result<Self, Error> {
         Ok(Self {
             records: Records::open(&config.records).await?,
+            issuers: Issuers::new(&config.issuers)?,
             bucket: Bucket::open(&config.store, clock.clone()).await?,
             config: Arc::new(config),
             clock,

@@ -1,6 +1,8 @@
 //! Who is asking: bearer tokens, kept and compared as SHA-256, or signed by the service itself or by the application.
 
 mod claims;
+pub mod issuers;
+mod jwt;
 mod keyring;
 mod link;
 mod user;
@@ -164,9 +166,7 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Call
     }
     // A JWT has two dots.
     if token.split('.').count() == 3 {
-        let owner = user::owner(token, &app.config.user_secrets, app.clock.now());
-        let owner = owner.ok_or(Kind::Unauthenticated)?;
-        return Ok(Caller::user(owner));
+        return Ok(jwt::holder(app, token).await?.into());
     }
     let given = hash(token);
     let known = app.config.tokens.iter();

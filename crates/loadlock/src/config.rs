@@ -4,6 +4,7 @@ mod faults;
 pub mod file;
 pub(crate) mod forms;
 mod inspect;
+mod issuers;
 mod profiles;
 mod reader;
 mod section;
@@ -13,7 +14,7 @@ mod value;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::{
-    auth::{KeyRing, Secret, Token},
+    auth::{KeyRing, Secret, Token, issuers::Issuer},
     bucket::StoreSettings,
     upload::{
         ActiveContent, Admits, Checks, KeyTemplate, Lifetimes, Method, Profile, Promote, Read,
@@ -38,6 +39,8 @@ pub struct Config {
     pub secrets: KeyRing,
     /// Shared with the application, which signs its users' tokens with one of them.
     pub user_secrets: Vec<Secret>,
+    /// Whose tokens say who a user is: no two of one name, or of owner prefixes that could be one.
+    pub issuers: Vec<Issuer>,
     /// The profile of `POST /upload_url`, if that is offered.
     pub upload_url: Option<String>,
     pub audit: Audit,

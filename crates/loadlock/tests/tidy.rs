@@ -223,6 +223,9 @@ secrets = ["0123456789abcdef0123456789abcdef"]
 [[api_keys]]
 name = "shop"
 sha256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+[[issuers]]
+issuer = "https://id.example.com"
+audience = ["uploads"]
 [store]
 endpoint = "https://s3.example.com"
 region = "eu-central-1"

@@ -17,7 +17,7 @@ use crate::{
     auth::{KeyRing, Token},
     bucket::{CopyPin, ReaderIdentity, ServerIdentity, StoreSettings, Style, UploaderIdentity},
     clock::Ids,
-    config::{Config, Origins, dev_profiles},
+    config::{Audit, Config, Origins, dev_profiles},
     demo,
     http::{self, message::Sealed},
 };
@@ -161,7 +161,8 @@ fn config(place: &Place, keys: &Keys, api: &str, store: StoreSettings) -> anyhow
         ],
         secrets: KeyRing::new(keys.secret.clone(), Vec::new()),
         user_secrets: Vec::new(),
+        issuers: Vec::new(),
         upload_url: Some("image".to_owned()),
-        audit: Default::default(),
+        audit: Audit::default(),
     })
 }

@@ -13,7 +13,7 @@ use toml::de::DeTable;
 use super::{
     Audit, Config, Origins,
     forms::{CALLER, FILE, KEEP, LISTEN, NAMED_SHA256, ORIGIN, PROFILE, SECRET, SHA256, URL},
-    profiles,
+    issuers, profiles,
     reader::Reader,
     section::Section,
     store,
@@ -125,6 +125,7 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
     let user_secrets = root.list("user_secrets", &SECRET);
     let upload_url = root.optional("upload_url", &PROFILE);
     let tokens = api_keys(&root);
+    let issuers = issuers::read(&root);
     let store = store::read(root.section("store"));
     let profiles = profiles::read(&root);
     if let (Some(Some(wanted)), Some(profiles)) = (&upload_url, &profiles) {
@@ -142,6 +143,7 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
         tokens: tokens?,
         secrets: key_ring(secrets?)?,
         user_secrets: user_secrets?,
+        issuers: issuers?,
         upload_url: upload_url?,
         audit: audit?,
     };

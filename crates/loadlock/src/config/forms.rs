@@ -46,7 +46,7 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    fn new(says: impl Into<String>) -> Self {
+    pub(super) fn new(says: impl Into<String>) -> Self {
         Self {
             says: says.into(),
             right: None,
@@ -61,7 +61,7 @@ impl Wrong {
     }
 }
 
-const fn text<T>(right: &'static str, parse: fn(&str) -> Result<T, Wrong>) -> Form<T> {
+pub(super) const fn text<T>(right: &'static str, parse: fn(&str) -> Result<T, Wrong>) -> Form<T> {
     Form {
         takes: &[Type::Text],
         secrecy: Secrecy::Open,
@@ -284,7 +284,7 @@ fn because(error: &impl Display) -> Wrong {
     Wrong::new(format!("will not do: {error}"))
 }
 
-fn some(text: &str) -> Result<&str, Wrong> {
+pub(super) fn some(text: &str) -> Result<&str, Wrong> {
     if text.trim().is_empty() {
         Err(Wrong::new("is empty"))
     } else {
@@ -292,7 +292,7 @@ fn some(text: &str) -> Result<&str, Wrong> {
     }
 }
 
-fn one_of<T: Copy>(text: &str, all: &[(&str, T)]) -> Result<T, Wrong> {
+pub(super) fn one_of<T: Copy>(text: &str, all: &[(&str, T)]) -> Result<T, Wrong> {
     let found = all.iter().find(|(name, _)| *name == text);
     found
         .map(|(_, value)| *value)

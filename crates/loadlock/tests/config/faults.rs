@@ -405,3 +405,135 @@ fn a_fault_of_the_environment_names_its_variable() {
       → true or false, without quotes
     "#);
 }
+
+/// What is said of a file with these issuers more.
+fn issuers(text: &str) -> String {
+    faults(&[TOP, text, STORE, IMAGE].concat(), &[])
+}
+
+#[test]
+fn an_issuer_that_anybody_could_speak_for_is_a_fault() {
+    assert_snapshot!(issuers("[[issuers]]\n"), @r#"
+    loadlock.toml:3: `issuers.issuer` is missing
+      → issuer = "https://id.example.com", as tokens have it in `iss`
+    loadlock.toml:3: `issuers.audience` is missing: tokens that were made for others would do
+      → audience = ["https://uploads.example.com"]; for a user pool of Cognito, `client_ids`
+    "#);
+    assert_snapshot!(issuers(r#"[[issuers]]
+issuer = "http://id.example.com"
+audience = ["uploads"]
+owner_prefix = "a:"
+[[issuers]]
+issuer = "shop"
+owner_prefix = "shop:"
+[[issuers]]
+issuer = "https://id.example.org"
+owner_prefix = "org:"
+audience = ["uploads"]
+jwks_url = "http://id.example.org/jwks"
+leeway = "1 day"
+"#), @r#"
+    loadlock.toml:4: `issuers.issuer` "http://id.example.com" is not https, so that anybody on the way could forge keys
+      → an address of https, or `jwks_url` beside it
+    loadlock.toml:7: `issuers.audience` is missing: tokens that were made for others would do
+      → audience = ["https://uploads.example.com"]; for a user pool of Cognito, `client_ids`
+    loadlock.toml:8: `issuers.issuer` "shop" is no address
+      → an address of https, or `jwks_url` beside it
+    loadlock.toml:14: `issuers.jwks_url`: "http://id.example.org/jwks" is not https, so that anybody on the way could forge keys
+      → "https://id.example.com/jwks"
+    loadlock.toml:15: `issuers.leeway` is more than clocks differ: tokens would outlive their end
+      → "10 minutes" at most
+    "#);
+}
+
+#[test]
+fn secrets_and_public_keys_are_not_mixed() {
+    assert_snapshot!(issuers(r#"[[issuers]]
+issuer = "shop"
+audience = ["uploads"]
+secrets = ["0123456789abcdef0123456789abcdef"]
+algorithms = ["HS256", "RS256"]
+jwks_url = "https://id.example.com/jwks"
+owner_prefix = "shop:"
+[[issuers]]
+issuer = "https://id.example.com"
+owner_prefix = "a:"
+audience = ["uploads"]
+algorithms = ["ES256", "HS256", "none"]
+[[issuers]]
+issuer = "https://id.example.org"
+owner_prefix = "b:"
+audience = ["uploads"]
+algorithms = []
+"#), @r#"
+    loadlock.toml:7: `issuers.algorithms`: "RS256" is not taken
+      → one of HS256, HS384, HS512: with `secrets` there are no others
+    loadlock.toml:8: `issuers.jwks_url` stands beside `secrets`: a public key could be taken for one of them
+      → one of the two
+    loadlock.toml:14: `issuers.algorithms`: "HS256" is not taken
+      → one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA; HS256, HS384, HS512 only with `secrets`
+    loadlock.toml:14: `issuers.algorithms`: "none" is not taken
+      → one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA; HS256, HS384, HS512 only with `secrets`
+    loadlock.toml:19: `issuers.algorithms` is empty: no token would do
+      → ["RS256"]
+    "#);
+}
+
+#[test]
+fn two_issuers_whose_users_could_be_taken_for_each_other_are_a_fault() {
+    assert_snapshot!(issuers(r#"[[issuers]]
+issuer = "https://id.example.com"
+audience = ["uploads"]
+[[issuers]]
+issuer = "https://id.example.com"
+client_ids = ["app"]
+audience = ["uploads"]
+owner_prefix = "staff:"
+[[issuers]]
+issuer = "https://id.example.org"
+client_ids = ["app"]
+token_use = ["access", "refresh"]
+owner_prefix = "über:"
+"#), @r#"
+    loadlock.toml:7: `issuers.issuer` "https://id.example.com" is there twice
+      → each issuer once
+    loadlock.toml:8: `issuers.client_ids` stands beside `audience`: it is for the user pools of Cognito, whose tokens name the client
+      → one of the two
+    loadlock.toml:10: `issuers.owner_prefix` is "staff:", and that of "https://id.example.com" is "": a user of one could be taken for a user of the other
+      → "staff:" for one, "guests:" for the other
+    loadlock.toml:14: `issuers.token_use`: "refresh" is not known
+      → "access" or "id"
+    loadlock.toml:15: `issuers.owner_prefix`: "über:" is longer than 64 letters, or has others than ASCII's
+      → "staff:"
+    "#);
+}
+
+#[test]
+fn sound_issuers_have_none() {
+    let text = r#"[[issuers]]
+issuer = "https://id.example.com/realms/example"
+audience = ["uploads"]
+owner_prefix = "a:"
+[[issuers]]
+issuer = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_EXAMPLE"
+client_ids = ["app"]
+token_use = ["access"]
+owner_prefix = "b:"
+[[issuers]]
+issuer = "shop"
+audience = ["uploads"]
+secrets = ["0123456789abcdef0123456789abcdef"]
+owner_prefix = "c:"
+[[issuers]]
+issuer = "http://127.0.0.1:8180/"
+audience = ["uploads"]
+owner_prefix = "d:"
+[[issuers]]
+issuer = "accounts.example.com"
+jwks_url = "https://keys.example.com/jwks?policy=sign-in"
+audience = ["uploads"]
+owner_prefix = "e:"
+"#;
+    let found = loaded(&[TOP, text, STORE, IMAGE].concat(), &[]).unwrap();
+    assert_eq!(found.config.issuers.len(), 5);
+}

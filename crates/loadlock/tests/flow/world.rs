@@ -173,6 +173,7 @@ impl World {
             tokens: tokens(),
             secrets: KeyRing::new(Secret::new("the service's own"), vec![]),
             user_secrets: Vec::new(),
+            issuers: Vec::new(),
             upload_url: Some("image".to_owned()),
             audit: Default::default(),
         };

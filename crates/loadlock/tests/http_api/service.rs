@@ -84,6 +84,7 @@ impl Service {
             origins: Origins::Loopback,
             secrets: KeyRing::new(Secret::new("the service's own"), vec![]),
             user_secrets: Vec::new(),
+            issuers: Vec::new(),
             upload_url: None,
             audit: Default::default(),
             tokens: vec![Token::user(&user, "demo".parse().unwrap())],

@@ -1,0 +1,283 @@
+//! A provider's public keys (RFC 7517): fetched when a token needs them, kept, and still good for a while when the provider is not.
+
+use std::{
+    error,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use jsonwebtoken::{
+    DecodingKey,
+    jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
+};
+use reqwest::{Client, StatusCode, Url, header::ACCEPT, redirect::Policy};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::{
+    auth::jwt::Jwt,
+    config::is_loopback_authority,
+    error::{Error, Kind},
+};
+
+/// Keys are fetched again when they are older than this and a token needs them …
+const FRESH: Duration = Duration::from_mins(10);
+/// … and serve until they are as old as this where that fails.
+const STALE: Duration = Duration::from_hours(24);
+/// After one fetch there is none for this long, whatever keys are asked for, and none for the second after one that failed.
+const PAUSE: Duration = Duration::from_secs(30);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// Within this a provider must have answered, and no longer than this may its answer be.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LONGEST_BYTES: usize = 256 << 10;
+/// More keys than this are not looked at, and not more than this under one name.
+const MOST_KEYS: usize = 64;
+const MOST_NAMESAKES: usize = 4;
+
+type Trouble = Box<dyn error::Error + Send + Sync>;
+
+/// Whether keys may be had from there: nobody on the way may change them.
+pub(crate) fn is_fetchable(url: &Url) -> bool {
+    let here = || url.host_str().is_some_and(is_loopback_authority);
+    url.scheme() == "https" || url.scheme() == "http" && here()
+}
+
+/// One provider's keys.
+#[derive(Debug)]
+pub(super) struct ProviderKeys {
+    issuer: String,
+    /// None: where its discovery document says.
+    at: Option<Url>,
+    http: Client,
+    held: RwLock<Held>,
+    /// One at a time fetches; who comes meanwhile waits, and finds what came.
+    fetching: Mutex<()>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Held {
+    keys: Arc<[Key]>,
+    fetched_at: Option<Timestamp>,
+    tried_at: Option<Timestamp>,
+    failed: bool,
+}
+
+#[derive(Debug)]
+struct Key {
+    name: Option<String>,
+    algorithm: Option<KeyAlgorithm>,
+    verifies: DecodingKey,
+}
+
+impl ProviderKeys {
+    /// The keys that this issuer's discovery document leads to.
+    pub(super) fn discovered(issuer: &str) -> Result<Self, Error> {
+        let url: Result<Url, _> = issuer.parse();
+        let http = client(&url.map_err(|error| Kind::Internal.caused_by(error))?)?;
+        Ok(Self::new(issuer, None, http))
+    }
+
+    /// The keys of this issuer that are served there.
+    pub(super) fn at(issuer: &str, url: &Url) -> Result<Self, Error> {
+        Ok(Self::new(issuer, Some(url.clone()), client(url)?))
+    }
+
+    fn new(issuer: &str, at: Option<Url>, http: Client) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            at,
+            http,
+            held: RwLock::default(),
+            fetching: Mutex::default(),
+        }
+    }
+
+    /// The keys that may have signed a token. Where none is known, or those known are no longer fresh, the provider is asked.
+    pub(super) async fn fitting(
+        self: &Arc<Self>,
+        jwt: &Jwt<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<DecodingKey>, Error> {
+        let held = self.held();
+        let keys = held.fitting(jwt);
+        if !keys.is_empty() && held.is_younger(FRESH, now) {
+            return Ok(keys);
+        }
+        let this = Arc::clone(self);
+        // In a task of its own: a caller who goes away takes nobody's answer along.
+        let refreshed = tokio::spawn(async move { this.refresh(now).await }).await;
+        refreshed.map_err(|error| Kind::Internal.caused_by(error))?;
+        let held = self.held();
+        if held.is_younger(STALE, now) {
+            return Ok(held.fitting(jwt));
+        }
+        let says = format!(
+            "the keys of the issuer `{}` cannot be had right now",
+            self.issuer
+        );
+        Err(Kind::Unavailable.because(says))
+    }
+
+    fn held(&self) -> Held {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.clone()
+    }
+
+    async fn refresh(&self, now: Timestamp) {
+        let _turn = self.fetching.lock().await;
+        let mut held = self.held();
+        if !held.may_try(now) {
+            return;
+        }
+        held.tried_at = Some(now);
+        let fetched = self.fetch().await;
+        held.failed = fetched.is_err();
+        match fetched {
+            Ok(keys) => {
+                held.keys = keys;
+                held.fetched_at = Some(now);
+            }
+            Err(error) => {
+                let issuer = &self.issuer;
+                tracing::warn!(issuer, error, "an issuer's keys cannot be fetched");
+            }
+        }
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+
+    async fn fetch(&self) -> Result<Arc<[Key]>, Trouble> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<Value>,
+        }
+        let url = match &self.at {
+            Some(url) => url.clone(),
+            None => self.discover().await?,
+        };
+        let set: Set = self.json(url).await?;
+        let keys = set.keys.into_iter().filter_map(Key::read);
+        Ok(keys.take(MOST_KEYS).collect())
+    }
+
+    async fn discover(&self) -> Result<Url, Trouble> {
+        #[derive(Deserialize)]
+        struct Document {
+            issuer: String,
+            jwks_uri: String,
+        }
+        let issuer = self.issuer.trim_end_matches('/');
+        let url = format!("{issuer}/.well-known/openid-configuration").parse()?;
+        let found: Document = self.json(url).await?;
+        if found.issuer != self.issuer {
+            let says = format!("its discovery document is of `{}`", found.issuer);
+            return Err(says.into());
+        }
+        let keys: Url = found.jwks_uri.parse()?;
+        if is_fetchable(&keys) {
+            Ok(keys)
+        } else {
+            Err("its keys are not served by https".into())
+        }
+    }
+
+    async fn json<T: DeserializeOwned>(&self, url: Url) -> Result<T, Trouble> {
+        let request = self.http.get(url).header(ACCEPT, "application/json");
+        let mut answer = request.send().await.map_err(whole)?;
+        if answer.status() != StatusCode::OK {
+            return Err(format!("{} answers {}", answer.url(), answer.status()).into());
+        }
+        let mut body = Vec::new();
+        while let Some(piece) = answer.chunk().await.map_err(whole)? {
+            if body.len() + piece.len() > LONGEST_BYTES {
+                return Err(format!("the answer of {} has no end", answer.url()).into());
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(serde_json::from_slice(&body)?)
+    }
+}
+
+/// An error with its causes: the outermost alone says little.
+fn whole(error: reqwest::Error) -> Trouble {
+    Kind::Unavailable.caused_by(error).sources().into()
+}
+
+fn client(server: &Url) -> Result<Client, Error> {
+    let builder = Client::builder()
+        .user_agent(concat!("loadlock/", env!("CARGO_PKG_VERSION")))
+        .timeout(PATIENCE)
+        .redirect(Policy::none());
+    // A proxy from the environment is no way to this very machine.
+    let here = server.host_str().is_some_and(is_loopback_authority);
+    let builder = if here { builder.no_proxy() } else { builder };
+    builder
+        .build()
+        .map_err(|error| Kind::Internal.caused_by(error))
+}
+
+impl Held {
+    /// Without a key's name only one key can be meant (OpenID Connect Core 1.0, section 10.1).
+    fn fitting(&self, jwt: &Jwt<'_>) -> Vec<DecodingKey> {
+        let fits = self.keys.iter().filter(|key| key.fits(jwt));
+        let keys: Vec<DecodingKey> = fits.map(|key| key.verifies.clone()).collect();
+        let most = if jwt.key_id().is_some() {
+            MOST_NAMESAKES
+        } else {
+            1
+        };
+        if keys.len() > most { Vec::new() } else { keys }
+    }
+
+    fn is_younger(&self, age: Duration, now: Timestamp) -> bool {
+        self.fetched_at.is_some_and(|at| apart(at, now) < age)
+    }
+
+    fn may_try(&self, now: Timestamp) -> bool {
+        let pause = if self.failed {
+            PAUSE_AFTER_FAILURE
+        } else {
+            PAUSE
+        };
+        self.tried_at.is_none_or(|at| apart(at, now) >= pause)
+    }
+}
+
+/// In either direction: a clock that was set back must not make anything last.
+fn apart(one: Timestamp, other: Timestamp) -> Duration {
+    one.duration_since(other).unsigned_abs()
+}
+
+impl Key {
+    /// A key of the set, if it is one that verifies signatures and is public. A set may hold others.
+    fn read(value: Value) -> Option<Self> {
+        let jwk: Jwk = serde_json::from_value(value).ok()?;
+        let public = matches!(
+            jwk.algorithm,
+            AlgorithmParameters::RSA(_)
+                | AlgorithmParameters::EllipticCurve(_)
+                | AlgorithmParameters::OctetKeyPair(_)
+        );
+        let common = &jwk.common;
+        let signs = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
+        let operations = common.key_operations.as_deref();
+        let verifies = operations.is_none_or(|all| all.contains(&KeyOperations::Verify));
+        if !public || !signs || !verifies {
+            return None;
+        }
+        Some(Self {
+            name: common.key_id.clone(),
+            algorithm: common.key_algorithm,
+            verifies: DecodingKey::from_jwk(&jwk).ok()?,
+        })
+    }
+
+    fn fits(&self, jwt: &Jwt<'_>) -> bool {
+        let algorithm = jwt.algorithm();
+        let named = jwt.key_id();
+        self.verifies.family() == algorithm.family()
+            && self.algorithm.is_none_or(|own| own == algorithm.into())
+            && (named.is_none() || named == self.name.as_deref())
+    }
+}

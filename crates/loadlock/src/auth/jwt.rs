@@ -1,0 +1,145 @@
+//! JSON Web Tokens (RFC 7519): what one says once somebody's key is known to have signed it. The time is ours.
+
+use jiff::Timestamp;
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Header, Validation, dangerous::insecure_decode_claims, decode,
+    decode_header,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Who, user};
+use crate::{
+    app::App,
+    error::{Error, Kind},
+    upload::Owner,
+};
+
+/// No token is longer, in bytes.
+const LONGEST: usize = 8 << 10;
+
+/// A token as it came. Nothing of it is believed yet; keys that its header brings (`jwk`, `jku`, `x5c`, `x5u`) are nobody's,
+/// and never looked at.
+pub(super) struct Jwt<'t> {
+    token: &'t str,
+    header: Header,
+}
+
+/// What a token's claims hold once it is verified.
+pub(super) type Said = Map<String, Value>;
+
+impl<'t> Jwt<'t> {
+    /// A token that could be one: of an algorithm that there is (`none` is none), and without anything that must be understood
+    /// (RFC 7515, section 4.1.11), as nothing is.
+    pub(super) fn read(token: &'t str) -> Option<Self> {
+        if token.len() > LONGEST {
+            return None;
+        }
+        let header = decode_header(token).ok()?;
+        let plain = header.crit.is_none();
+        plain.then_some(Self { token, header })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        self.token
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.header.alg
+    }
+
+    pub(super) fn key_id(&self) -> Option<&str> {
+        self.header.kid.as_deref()
+    }
+
+    /// What it is for by its own word (RFC 8725, section 3.11), in small letters: `jwt`, `at+jwt`, `logout+jwt`.
+    pub(super) fn kind(&self) -> String {
+        let kind = self.header.typ.as_deref().unwrap_or("jwt");
+        let kind = kind.to_ascii_lowercase();
+        kind.trim_start_matches("application/").to_owned()
+    }
+
+    /// Whose it claims to be: which settings it is to be held to, and nothing more.
+    pub(super) fn issuer(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Unverified {
+            iss: String,
+        }
+        let claims = insecure_decode_claims::<Unverified>(self.token);
+        claims.ok().map(|claims| claims.iss)
+    }
+
+    /// What it says, if one of these keys signed it by its algorithm. The keys must be for algorithms that its issuer may use.
+    pub(super) fn signed_by(&self, keys: &[DecodingKey]) -> Option<Said> {
+        let mut signature_only = Validation::new(self.header.alg);
+        signature_only.required_spec_claims.clear();
+        // By the machine's clock, which is not ours.
+        signature_only.validate_exp = false;
+        signature_only.validate_aud = false;
+        let mut said = keys
+            .iter()
+            .filter_map(|key| decode(self.token, key, &signature_only).ok());
+        said.next().map(|data| data.claims)
+    }
+}
+
+/// RFC 7519, section 4.1; seconds of the Unix epoch, whole or not.
+#[derive(Deserialize)]
+pub(super) struct Times {
+    pub(super) exp: f64,
+    nbf: Option<f64>,
+    iat: Option<f64>,
+}
+
+impl Times {
+    /// A token's; without an end it has none.
+    pub(super) fn of(said: &Said) -> Option<Self> {
+        Self::deserialize(said).ok()
+    }
+
+    /// Whether the token is good already, by an issuer's clock that is this many seconds ahead at most.
+    pub(super) fn have_begun(&self, now: f64, leeway: f64) -> bool {
+        let begun = |at: Option<f64>| at.is_none_or(|at| at <= now + leeway);
+        begun(self.nbf) && begun(self.iat)
+    }
+}
+
+/// A time as tokens have it.
+pub(super) fn seconds(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}
+
+/// What a claim says, where it is a text.
+pub(super) fn text<'s>(said: &'s Said, claim: &str) -> Option<&'s str> {
+    said.get(claim).and_then(Value::as_str)
+}
+
+/// Whether a token is meant for one of these (RFC 7519, section 4.1.3).
+pub(super) fn is_meant_for<S: AsRef<str>>(said: &Said, audience: &[S]) -> bool {
+    let meant = |value: &Value| audience.iter().any(|one| value == one.as_ref());
+    match said.get("aud") {
+        Some(Value::Array(several)) => several.iter().any(meant),
+        Some(one) => meant(one),
+        None => false,
+    }
+}
+
+/// The owner of this name, if a token may speak for it.
+pub(super) fn owner(name: &str) -> Option<Owner> {
+    let owner: Owner = name.parse().ok()?;
+    (!owner.is_anonymous()).then_some(owner)
+}
+
+/// Whom a JWT speaks for: by the issuer that it claims to be of, else by the application's own secrets.
+pub(super) async fn holder(app: &App, token: &str) -> Result<Who, Error> {
+    let now = app.clock.now();
+    if let Some(who) = app.issuers.remembered(token, now) {
+        return Ok(who);
+    }
+    let jwt = Jwt::read(token).ok_or(Kind::Unauthenticated)?;
+    let who = match app.issuers.claimed_by(&jwt) {
+        Some(issuer) => issuer.holder(&jwt, now).await?,
+        None => user::holder(&jwt, &app.config.user_secrets, now),
+    };
+    who.ok_or_else(|| Kind::Unauthenticated.into())
+}
