@@ -29,7 +29,7 @@ def identity(name, policy):
 
 
 IDENTITIES = [
-    identity("admin", document(statement("Allow", "s3:*", "*"))),
+    identity("admin", document(statement("Allow", ["s3:*", "sts:AssumeRole"], "*"))),
     identity(
         "uploader",
         document(
@@ -47,6 +47,18 @@ IDENTITIES = [
         ),
     ),
     identity("reader", document(statement("Allow", "s3:GetObject", f"arn:aws:s3:::{FINAL}/*"))),
+]
+
+ROLE = "arn:aws:iam::000000000000:role/uploads"
+ROLES = [
+    {
+        "name": "uploads",
+        "policy": document(
+            statement("Allow", ["s3:PutObject", "s3:AbortMultipartUpload"], f"arn:aws:s3:::{STAGING}/cred/*"),
+            statement("Deny", "s3:PutObject", f"arn:aws:s3:::{STAGING}/cred/*",
+                      Condition={"StringLike": {"s3:x-amz-storage-class": "?*"}}),
+        ),
+    }
 ]
 
 CORS = [
@@ -75,7 +87,7 @@ class Server:
         self.directory = directory
         self.settings = directory / "settings.json"
         buckets = [{"name": STAGING, "cors": CORS}, {"name": FINAL}]
-        self.settings.write_text(json.dumps({"region": REGION, "identities": IDENTITIES, "buckets": buckets}))
+        self.settings.write_text(json.dumps({"region": REGION, "identities": IDENTITIES, "roles": ROLES, "buckets": buckets}))
         self.start()
 
     def start(self):
@@ -88,16 +100,29 @@ class Server:
         self.process.send_signal(how)
         return self.process.wait(timeout=30)
 
-    def client(self, name, **config):
+    def client(self, name, service="s3", **config):
         person = next(person for person in IDENTITIES if person["name"] == name)
-        settings = Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 1}, **config)
-        return boto3.client(
+        return self.client_of(service, **config, aws_access_key_id=person["access_key"], aws_secret_access_key=person["secret"])
+
+    def assume(self, **more):
+        """Somebody in the role `uploads`."""
+        keys = self.client("admin", "sts").assume_role(RoleArn=ROLE, RoleSessionName="ann", **more)["Credentials"]
+        return self.client_of(
             "s3",
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+
+    def client_of(self, service, **arguments):
+        keys = {name: arguments.pop(name) for name in list(arguments) if name.startswith("aws_")}
+        settings = Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 1}, **arguments)
+        return boto3.client(
+            service,
             endpoint_url=self.url,
             region_name=REGION,
-            aws_access_key_id=person["access_key"],
-            aws_secret_access_key=person["secret"],
             config=settings,
+            **keys,
         )
 
 

@@ -1,13 +1,13 @@
 //! A store on a free port of this machine, for tests by foreign clients: `serve DIRECTORY CONFIGURATION`.
 //!
 //! The configuration is a JSON file: `{"region", "identities": [{"name", "access_key", "secret", "policy"}],
-//! "buckets": [{"name", "cors": […]}]}`. When the store is ready, one line of JSON on standard output names its port.
+//! "roles": [{"name", "policy"}], "buckets": [{"name", "cors": […]}]}`. When the store is ready, one line of JSON on standard output names its port.
 //! It stops on SIGINT or SIGTERM.
 
 use std::error::Error;
 use std::io::Write as _;
 
-use loadlock_store::{Clock, Config, CorsRule, Credentials, Identity, Policy, Store};
+use loadlock_store::{Clock, Config, CorsRule, Credentials, Identity, Policy, Role, Store};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,6 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 struct Settings {
     region: String,
     identities: Vec<Person>,
+    #[serde(default)]
+    roles: Vec<Part>,
     buckets: Vec<Bucket>,
 }
 
@@ -23,6 +25,12 @@ struct Person {
     name: String,
     access_key: String,
     secret: String,
+    policy: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    name: String,
     policy: serde_json::Value,
 }
 
@@ -48,11 +56,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
             policy: Policy::from_json(&person.policy.to_string())?,
         });
     }
+    let mut roles = Vec::new();
+    for part in settings.roles {
+        roles.push(Role {
+            name: part.name,
+            policy: Policy::from_json(&part.policy.to_string())?,
+        });
+    }
     let config = Config {
         dir: dir.into(),
         region: settings.region,
         clock: Clock::system(),
         identities,
+        roles,
         domain: None,
     };
     let store = Store::open(config)?;

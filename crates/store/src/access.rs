@@ -1,14 +1,17 @@
 //! Who is asking, and whether their policy allows what the request needs.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::time::SystemTime;
 
-use loadlock_sigv4::Credentials;
+use loadlock_sigv4::{Credentials, Secret};
 
 use crate::disk::{BucketName, ObjectKey};
 use crate::error::{Code, S3Result};
 use crate::operation::Operation;
 use crate::policy::{Context, Policy, Question};
 use crate::request::{Attributes, Query, Request, Target, copy_source};
+use crate::sts::Roles;
 
 /// A key pair and what it may do.
 #[derive(Clone)]
@@ -26,15 +29,63 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// The identity that signed a request, and what is known of the request.
+/// Whom an access key belongs to: an identity, or somebody who has assumed a role for a while.
+pub(crate) struct Principal<'a> {
+    /// As it stands in an ARN: `user/NAME` or `assumed-role/ROLE/SESSION`.
+    pub(crate) name: String,
+    pub(crate) credentials: Cow<'a, Credentials>,
+    pub(crate) policy: &'a Policy,
+    /// What a session may do at most.
+    pub(crate) session: Option<Policy>,
+}
+
+impl<'a> From<&'a Identity> for Principal<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        Self {
+            name: format!("user/{}", identity.name),
+            credentials: Cow::Borrowed(&identity.credentials),
+            policy: &identity.policy,
+            session: None,
+        }
+    }
+}
+
+/// Everybody who has a key.
+pub(crate) struct People {
+    pub(crate) identities: Vec<Identity>,
+    pub(crate) roles: Roles,
+}
+
+impl People {
+    /// Who has this access key, and this session token beside it. A token beside an identity's own key is for whoever verifies
+    /// the signature to refuse.
+    pub(crate) fn find(
+        &self,
+        access_key: &str,
+        token: Option<&Secret>,
+        now: SystemTime,
+    ) -> S3Result<Principal<'_>> {
+        let identity = self
+            .identities
+            .iter()
+            .find(|identity| identity.credentials.access_key() == access_key);
+        match (identity, token) {
+            (Some(identity), _) => Ok(identity.into()),
+            (None, Some(token)) => self.roles.open(token, now),
+            (None, None) => Err(Code::InvalidAccessKeyId.into()),
+        }
+    }
+}
+
+/// Who signed a request, and what is known of the request.
 pub(crate) struct Caller<'a> {
-    identity: &'a Identity,
+    principal: Principal<'a>,
     context: Context,
 }
 
 impl<'a> Caller<'a> {
     pub(crate) fn new(
-        identity: &'a Identity,
+        principal: Principal<'a>,
         authentication: &str,
         attributes: &Attributes,
         query: &Query,
@@ -53,19 +104,26 @@ impl<'a> Caller<'a> {
         context.insert("s3:authType", authentication);
         context.insert("s3:signatureversion", "AWS4-HMAC-SHA256");
         context.insert("aws:SecureTransport", "false");
-        Self { identity, context }
+        Self { principal, context }
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.identity.name
+        &self.principal.name
+    }
+
+    /// Whether the caller is somebody only for a while.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.principal.credentials.session_token().is_some()
     }
 
     pub(crate) fn may(&self, action: &str, resource: &str) -> bool {
-        self.identity.policy.allows(Question {
+        let question = Question {
             action,
             resource,
             context: &self.context,
-        })
+        };
+        let session = self.principal.session.as_ref();
+        self.principal.policy.allows(question) && session.is_none_or(|own| own.allows(question))
     }
 
     pub(crate) fn require(&self, action: &str, resource: &str) -> S3Result<()> {

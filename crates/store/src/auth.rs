@@ -2,16 +2,19 @@
 
 use loadlock_sigv4::{Place, Presented, Refusal, RequestParts, Rules, Verified};
 
-use crate::access::{Caller, Identity};
+use crate::access::{Caller, People};
 use crate::body::Framing;
 use crate::error::{Code, S3Error, S3Result};
 use crate::request::Request;
 
 /// Finds out who signed a request. Nothing is done for anybody who did not.
+///
+/// `body`: the whole of it, for a service that is not S3.
 pub(crate) fn authenticate<'i>(
-    identities: &'i [Identity],
+    people: &'i People,
     rules: &Rules<'_>,
     request: &Request,
+    body: Option<&[u8]>,
 ) -> S3Result<(Caller<'i>, Framing)> {
     let headers: Vec<(&str, &[u8])> = request
         .headers
@@ -24,17 +27,19 @@ pub(crate) fn authenticate<'i>(
         query: request.uri.query().unwrap_or_default(),
         headers: &headers,
     };
-    let presented = Presented::parse(&parts)
-        .map_err(refused)?
-        .ok_or(Code::AccessDenied)?;
-    let identity = identity(identities, presented.access_key())?;
+    let presented = match body {
+        Some(body) => Presented::parse_with_body(&parts, body),
+        None => Presented::parse(&parts),
+    };
+    let presented = presented.map_err(refused)?.ok_or(Code::AccessDenied)?;
+    let principal = people.find(presented.access_key(), presented.session_token(), rules.now)?;
     let Verified {
         place,
         payload,
         chunks,
         ..
     } = presented
-        .verify(&identity.credentials, rules)
+        .verify(&principal.credentials, rules)
         .map_err(refused)?;
     let way = if place == Place::Query {
         "REST-QUERY-STRING"
@@ -42,16 +47,9 @@ pub(crate) fn authenticate<'i>(
         "REST-HEADER"
     };
     Ok((
-        Caller::new(identity, way, &request.attributes, &request.query),
+        Caller::new(principal, way, &request.attributes, &request.query),
         Framing { payload, chunks },
     ))
-}
-
-pub(crate) fn identity<'i>(identities: &'i [Identity], access_key: &str) -> S3Result<&'i Identity> {
-    let known = identities
-        .iter()
-        .find(|identity| identity.credentials.access_key() == access_key);
-    known.ok_or_else(|| Code::InvalidAccessKeyId.into())
 }
 
 /// A refused signature as S3 words it. Refusals hold no secret and no signature.

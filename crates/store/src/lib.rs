@@ -20,6 +20,7 @@ mod policy;
 mod reply;
 mod request;
 mod store;
+mod sts;
 mod wildcard;
 mod xml;
 
@@ -30,3 +31,4 @@ pub use self::clock::Clock;
 pub use self::cors::CorsRule;
 pub use self::policy::{Policy, PolicyError};
 pub use self::store::{Config, Store, StoreError};
+pub use self::sts::Role;

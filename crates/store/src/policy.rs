@@ -30,7 +30,7 @@ pub enum PolicyError {
     Empty(String),
     #[error("policy variables are not supported: `{0}`")]
     Variable(String),
-    #[error("resource `{0}` is not an S3 ARN")]
+    #[error("resource `{0}` is the ARN of neither a bucket nor a role")]
     Resource(String),
     #[error("condition operator `{0}` is not known")]
     Operator(String),

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{Method, StatusCode, header};
 use loadlock_sigv4::Rules;
 
-use crate::access::Identity;
+use crate::access::{Identity, People};
 use crate::auth;
 use crate::body::Source;
 use crate::clock::Clock;
@@ -24,6 +24,7 @@ use crate::operation::Operation;
 use crate::ops::{self, Call};
 use crate::reply::{self, Reply};
 use crate::request::{Request, Target};
+use crate::sts::{self, Role, Roles};
 
 /// How a store is set up.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub region: String,
     pub clock: Clock,
     pub identities: Vec<Identity>,
+    /// What identities that may `sts:AssumeRole` can be for a while.
+    pub roles: Vec<Role>,
     /// With `s3.example`, a request to `bucket.s3.example` names its bucket by its host. Path style always works.
     pub domain: Option<String>,
 }
@@ -46,7 +49,7 @@ struct Inner {
     disk: Disk,
     clock: Clock,
     region: String,
-    identities: Vec<Identity>,
+    people: People,
     domain: Option<String>,
     next_request: AtomicU64,
 }
@@ -84,9 +87,11 @@ impl Store {
             region,
             clock,
             identities,
+            roles,
             domain,
         } = config;
         let disk = Disk::open(&dir, clock.clone())?;
+        let roles = Roles::open_in(&dir, roles)?;
         // Request ids go on counting from the time of the start, so that two runs share none.
         let start = clock
             .now()
@@ -98,7 +103,7 @@ impl Store {
             disk,
             clock,
             region,
-            identities,
+            people: People { identities, roles },
             domain,
             next_request,
         })))
@@ -184,14 +189,16 @@ impl Store {
         if request.method == Method::OPTIONS {
             return self.preflight(&request).await;
         }
+        if request.target == Target::Service && request.method == Method::POST {
+            return Ok(self.sts(&request, source).await);
+        }
         let operation = Operation::of(&request)?;
         *found = Some(operation);
         let rules = Rules::new(&store.region, store.clock.now());
         if operation == Operation::PostObject {
-            return ops::post_object(&store.disk, &store.identities, &rules, &request, source)
-                .await;
+            return ops::post_object(&store.disk, &store.people, &rules, &request, source).await;
         }
-        let (caller, framing) = auth::authenticate(&store.identities, &rules, &request)?;
+        let (caller, framing) = auth::authenticate(&store.people, &rules, &request, None)?;
         tracing::trace!(
             identity = caller.name(),
             operation = operation.name(),
@@ -209,6 +216,21 @@ impl Store {
             framing,
         };
         call.run(operation).await
+    }
+
+    /// A request to the Security Token Service, which S3's own address has no other use for.
+    async fn sts(&self, request: &Request, source: &mut Source) -> Reply {
+        let store = &*self.0;
+        let rules = Rules {
+            service: "sts",
+            ..Rules::new(&store.region, store.clock.now())
+        };
+        let call = sts::Call {
+            people: &store.people,
+            rules: &rules,
+            serial: store.next_request.fetch_add(1, Ordering::Relaxed),
+        };
+        call.answer(request, source).await
     }
 
     /// A browser's question whether a page may send a request: answered to anybody.
@@ -271,6 +293,7 @@ mod tests {
             region: "eu-central-1".to_owned(),
             clock: Clock::system(),
             identities: Vec::new(),
+            roles: Vec::new(),
             domain: None,
         };
         let store = Store::open(config).unwrap();

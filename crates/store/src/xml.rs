@@ -15,8 +15,17 @@ pub(crate) struct Xml(String);
 impl Xml {
     /// Writes a whole answer: its root element in S3's namespace, filled by `content`.
     pub(crate) fn document(root: &str, content: impl FnOnce(&mut Self)) -> String {
+        Self::document_in(NAMESPACE, root, content)
+    }
+
+    /// The same in another service's namespace.
+    pub(crate) fn document_in(
+        namespace: &str,
+        root: &str,
+        content: impl FnOnce(&mut Self),
+    ) -> String {
         let mut xml = Self::start();
-        let _ = write!(xml.0, "<{root} xmlns=\"{NAMESPACE}\">");
+        let _ = write!(xml.0, "<{root} xmlns=\"{namespace}\">");
         content(&mut xml);
         let _ = write!(xml.0, "</{root}>");
         xml.0

@@ -177,6 +177,7 @@ async fn store(dir: &Path) -> String {
         region: "us-east-1".to_owned(),
         clock: Clock::system(),
         identities: vec![identity],
+        roles: Vec::new(),
         domain: None,
     };
     let store = Store::open(config).unwrap();

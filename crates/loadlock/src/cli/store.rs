@@ -2,7 +2,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use loadlock_store::{Clock, Config, Identity, Policy, Store};
+use loadlock_store::{Clock, Config, Identity, Policy, Role, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -42,6 +42,9 @@ struct Settings {
     #[serde(default = "usual_region")]
     region: String,
     identities: Vec<Person>,
+    /// What identities can be for a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<Part>,
     /// Made if they are not there.
     #[serde(default)]
     buckets: Vec<String>,
@@ -56,6 +59,15 @@ struct Person {
     /// An IAM policy document; without one, everything is allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<Value>,
+}
+
+/// A role, `arn:aws:iam::000000000000:role/NAME`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    name: String,
+    /// An IAM policy document.
+    policy: Value,
 }
 
 fn usual_region() -> String {
@@ -80,6 +92,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             .iter()
             .map(identity)
             .collect::<Result<_, _>>()?,
+        roles: settings.roles.iter().map(role).collect::<Result<_, _>>()?,
         domain: args.domain.clone(),
     };
     let store = tokio::task::spawn_blocking(|| Store::open(config))
@@ -117,20 +130,41 @@ fn one_for_all(place: &Place) -> anyhow::Result<Settings> {
     let settings = Settings {
         region: usual_region(),
         identities: vec![owner],
+        roles: vec![uploads()],
         buckets: Vec::new(),
     };
     write_private(&path, &settings)?;
     Ok(settings)
 }
 
+/// A role for uploads into any bucket, to be narrowed by whoever hands out its keys.
+fn uploads() -> Part {
+    let may = ["s3:AbortMultipartUpload", "s3:PutObject"];
+    let statement = json!({"Effect": "Allow", "Action": may, "Resource": "arn:aws:s3:::*"});
+    Part {
+        name: "uploads".to_owned(),
+        policy: json!({"Version": "2012-10-17", "Statement": statement}),
+    }
+}
+
+fn role(part: &Part) -> anyhow::Result<Role> {
+    Ok(Role {
+        name: part.name.clone(),
+        policy: policy(&part.name, &part.policy)?,
+    })
+}
+
+fn policy(owner: &str, document: &Value) -> anyhow::Result<Policy> {
+    Policy::from_json(&document.to_string()).with_context(|| format!("the policy of `{owner}`"))
+}
+
 fn identity(person: &Person) -> anyhow::Result<Identity> {
     let everything = || json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
-    let policy = person.policy.clone().unwrap_or_else(everything).to_string();
+    let document = person.policy.clone().unwrap_or_else(everything);
     Ok(Identity {
         name: person.name.clone(),
         credentials: Credentials::new(&person.access_key_id, &person.secret_access_key.0),
-        policy: Policy::from_json(&policy)
-            .with_context(|| format!("the policy of `{}`", person.name))?,
+        policy: policy(&person.name, &document)?,
     })
 }
 

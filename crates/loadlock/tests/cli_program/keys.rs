@@ -151,6 +151,7 @@ async fn store_of_sessions(dir: &Path) -> String {
         region: "eu-central-1".to_owned(),
         clock: Clock::system(),
         identities: vec![FIRST.identity(), SECOND.identity()],
+        roles: Vec::new(),
         domain: None,
     })
     .unwrap();

@@ -143,6 +143,7 @@ impl World {
             region: REGION.to_owned(),
             clock: clock.clone(),
             identities: identities(),
+            roles: Vec::new(),
             domain: None,
         })
         .unwrap();

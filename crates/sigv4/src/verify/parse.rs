@@ -33,14 +33,30 @@ impl<'a> Presented<'a> {
     /// # Errors
     /// Signature version 2, an unknown scheme, two signatures at once, and whatever is missing, doubled or malformed.
     pub fn parse(parts: &RequestParts<'a>) -> Result<Option<Self>, Refusal> {
+        Self::parse_as(parts, None)
+    }
+
+    /// The same for a service other than S3, whose clients sign a body's hash without sending it: `body` is the whole of it.
+    /// Only the path `/` is the same to both.
+    ///
+    /// # Errors
+    /// As [`Presented::parse`].
+    pub fn parse_with_body(parts: &RequestParts<'a>, body: &[u8]) -> Result<Option<Self>, Refusal> {
+        Self::parse_as(parts, Some(Payload::of(body)))
+    }
+
+    fn parse_as(
+        parts: &RequestParts<'a>,
+        payload: Option<Payload>,
+    ) -> Result<Option<Self>, Refusal> {
         let query = parse_query(parts.query).ok_or(Refusal::Uri)?;
         let has = |name: &str| query.iter().any(|(given, _)| **given == *name.as_bytes());
         let authorization = one_header(parts, "authorization")?;
         let presigned = PARAMETERS[..6].iter().any(|name| has(name));
         match authorization {
             Some(_) if presigned => Err(Refusal::TwoWays),
-            Some(value) => Self::from_header(*parts, query, value).map(Some),
-            None if presigned => Self::from_query(*parts, query).map(Some),
+            Some(value) => Self::from_header(*parts, query, value, payload).map(Some),
+            None if presigned => Self::from_query(*parts, query, payload).map(Some),
             None if has("AWSAccessKeyId") || has("Signature") => Err(Refusal::SignatureV2),
             None => Ok(None),
         }
@@ -50,6 +66,7 @@ impl<'a> Presented<'a> {
         parts: RequestParts<'a>,
         query: Parameters<'a>,
         value: &str,
+        payload: Option<Payload>,
     ) -> Result<Self, Refusal> {
         let malformed = |name| Refusal::Malformed {
             place: HEADER,
@@ -73,11 +90,16 @@ impl<'a> Presented<'a> {
         check_names(signed_headers)
             .then_some(())
             .ok_or(malformed("SignedHeaders"))?;
-        let payload = one_header(&parts, "x-amz-content-sha256")?.ok_or(Refusal::Missing {
-            place: HEADER,
-            name: "x-amz-content-sha256",
-        })?;
-        let payload = Payload::parse(payload).ok_or(Refusal::ContentSha256)?;
+        let payload = match (payload, one_header(&parts, "x-amz-content-sha256")?) {
+            (Some(payload), _) => payload,
+            (None, Some(value)) => Payload::parse(value).ok_or(Refusal::ContentSha256)?,
+            (None, None) => {
+                return Err(Refusal::Missing {
+                    place: HEADER,
+                    name: "x-amz-content-sha256",
+                });
+            }
+        };
         Ok(Self {
             parts,
             query,
@@ -88,7 +110,11 @@ impl<'a> Presented<'a> {
         })
     }
 
-    fn from_query(parts: RequestParts<'a>, query: Parameters<'a>) -> Result<Self, Refusal> {
+    fn from_query(
+        parts: RequestParts<'a>,
+        query: Parameters<'a>,
+        payload: Option<Payload>,
+    ) -> Result<Self, Refusal> {
         let malformed = |name| Refusal::Malformed { place: QUERY, name };
         let mut values: [Option<&str>; 8] = [None; 8];
         for (name, value) in &query {
@@ -126,9 +152,11 @@ impl<'a> Presented<'a> {
         check_names(&signed_headers)
             .then_some(())
             .ok_or(malformed(PARAMETERS[4]))?;
-        let payload = match one_header(&parts, "x-amz-content-sha256")?.or(values[7]) {
-            Some(value) => Payload::parse(value).ok_or(Refusal::ContentSha256)?,
-            None => Payload::Unsigned,
+        let promised = one_header(&parts, "x-amz-content-sha256")?.or(values[7]);
+        let payload = match (payload, promised) {
+            (Some(payload), _) => payload,
+            (None, Some(value)) => Payload::parse(value).ok_or(Refusal::ContentSha256)?,
+            (None, None) => Payload::Unsigned,
         };
         Ok(Self {
             parts,

@@ -62,7 +62,7 @@ impl Source {
     }
 
     /// The next bytes that the client sends; `None` at the end that its head announced.
-    pub(super) async fn next(&mut self) -> S3Result<Option<Bytes>> {
+    pub(crate) async fn next(&mut self) -> S3Result<Option<Bytes>> {
         self.touched = true;
         loop {
             let since = Instant::now();

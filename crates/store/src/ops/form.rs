@@ -4,7 +4,7 @@ use http::{StatusCode, header};
 use loadlock_sigv4::{PresentedForm, Rules};
 
 use super::{Content, MAX_PUT, MAX_WRITERS, location, receive};
-use crate::access::{Caller, Identity, object_arn};
+use crate::access::{Caller, People, Principal, object_arn};
 use crate::auth;
 use crate::body::{FormFile, Source};
 use crate::checksum::Promise;
@@ -18,7 +18,7 @@ use crate::xml::Xml;
 /// Takes a form: fields first, then policy and permission, and only then the file.
 pub(crate) async fn post_object(
     disk: &Disk,
-    identities: &[Identity],
+    people: &People,
     rules: &Rules<'_>,
     request: &Request,
     source: &mut Source,
@@ -33,10 +33,10 @@ pub(crate) async fn post_object(
     let content_type = request.header(&header::CONTENT_TYPE).unwrap_or_default();
     let (mut fields, mut file) = FormFile::open(source, content_type).await?;
     fields.fill_in_filename();
-    let (identity, size) = authenticate(identities, rules, bucket, &fields)?;
+    let (principal, size) = authenticate(people, rules, bucket, &fields)?;
     let attributes = Attributes::of_fields(&fields.fields);
     let key = object_key(fields.value("key").unwrap_or_default().to_owned())?;
-    authorize(identity, &attributes, bucket, &key)?;
+    authorize(principal, &attributes, bucket, &key)?;
 
     attributes.refuse_unsupported()?;
     file.range = *size.start()..=MAX_PUT.min(*size.end());
@@ -61,11 +61,11 @@ pub(crate) async fn post_object(
 
 /// Whose form it is, and how long its file may be.
 fn authenticate<'i>(
-    identities: &'i [Identity],
+    people: &'i People,
     rules: &Rules<'_>,
     bucket: &BucketName,
     fields: &Fields,
-) -> S3Result<(&'i Identity, std::ops::RangeInclusive<u64>)> {
+) -> S3Result<(Principal<'i>, std::ops::RangeInclusive<u64>)> {
     let pairs: Vec<(&str, &str)> = fields
         .fields
         .iter()
@@ -77,24 +77,24 @@ fn authenticate<'i>(
     let form = PresentedForm::parse(&pairs)
         .map_err(auth::refused)?
         .ok_or(Code::AccessDenied)?;
-    let identity = auth::identity(identities, form.access_key())?;
+    let principal = people.find(form.access_key(), form.session_token(), rules.now)?;
     let policy = form
-        .verify(&identity.credentials, rules)
+        .verify(&principal.credentials, rules)
         .map_err(auth::refused)?;
     policy
         .check(bucket.as_str(), &pairs)
         .map_err(auth::refused)?;
-    Ok((identity, policy.size().unwrap_or(0..=u64::MAX)))
+    Ok((principal, policy.size().unwrap_or(0..=u64::MAX)))
 }
 
 fn authorize(
-    identity: &Identity,
+    principal: Principal<'_>,
     attributes: &Attributes,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> S3Result<()> {
     let caller = Caller::new(
-        identity,
+        principal,
         "POST",
         attributes,
         &crate::request::Query::default(),

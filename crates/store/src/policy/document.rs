@@ -119,7 +119,8 @@ impl TryFrom<RawStatement> for Statement {
         let resources = one_of("Resource", raw.resource, raw.not_resource)?;
         for resource in &resources.patterns {
             refuse_variable(resource)?;
-            if resource != "*" && !resource.starts_with("arn:aws:s3:::") {
+            let known = ["arn:aws:s3:::", "arn:aws:iam::"];
+            if resource != "*" && !known.iter().any(|start| resource.starts_with(start)) {
                 return Err(PolicyError::Resource(resource.clone()));
             }
         }

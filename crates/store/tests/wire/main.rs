@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod time;
 #[cfg(test)]
 mod world;

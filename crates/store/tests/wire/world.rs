@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use loadlock_sigv4::{Bucket, Payload, Presign, Request, Signer, Style};
-use loadlock_store::{Clock, Config, Credentials, Identity, Policy, Store};
+use loadlock_store::{Clock, Config, Credentials, Identity, Policy, Role, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +13,11 @@ use tokio::task::JoinHandle;
 pub(crate) const REGION: &str = "eu-central-1";
 const EVERYTHING: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
+/// What the role `uploads` may do.
+const UPLOADS: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload"],"Resource":"arn:aws:s3:::staging/cred/*"},
+    {"Effect":"Deny","Action":"s3:PutObject","Resource":"arn:aws:s3:::staging/cred/closed/*"}]}"#;
 
 pub(crate) struct World {
     pub(crate) store: Store,
@@ -51,17 +56,20 @@ impl World {
     pub(crate) async fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(495_252));
-        let credentials = Credentials::new("AKADMIN", "hush-hush");
-        let identity = Identity {
-            name: "admin".to_owned(),
-            credentials: credentials.clone(),
-            policy: Policy::from_json(EVERYTHING).unwrap(),
-        };
+        let credentials = credentials_of("admin");
+        let identity = identity_of("admin", EVERYTHING);
         let config = Config {
             dir: dir.path().to_owned(),
             region: REGION.to_owned(),
             clock: clock.clone(),
-            identities: vec![identity],
+            identities: vec![
+                identity,
+                identity_of("nobody", r#"{"Version":"2012-10-17","Statement":[]}"#),
+            ],
+            roles: vec![Role {
+                name: "uploads".to_owned(),
+                policy: Policy::from_json(UPLOADS).unwrap(),
+            }],
             domain: None,
         };
         let store = Store::open(config).unwrap();
@@ -168,15 +176,18 @@ impl World {
         headers: &[(String, String)],
         length: usize,
     ) -> Vec<u8> {
+        let host = headers.iter().find(|(name, _)| name == "host");
+        let host = host.map_or(self.address.as_str(), |(_, host)| host.as_str());
         let mut lines = vec![
             format!("{method} {path} HTTP/1.1"),
-            format!("host: {}", self.address),
+            format!("host: {host}"),
             "connection: close".to_owned(),
             format!("content-length: {length}"),
         ];
         lines.extend(
             headers
                 .iter()
+                .filter(|(name, _)| name != "host")
                 .map(|(name, value)| format!("{name}: {value}")),
         );
         (lines.join("\r\n") + "\r\n\r\n").into_bytes()
@@ -188,6 +199,18 @@ impl World {
 
     pub(crate) async fn stopped(self) -> std::io::Result<()> {
         self.server.await.unwrap()
+    }
+}
+
+pub(crate) fn credentials_of(name: &str) -> Credentials {
+    Credentials::new(format!("AK{}", name.to_uppercase()), "hush-hush")
+}
+
+fn identity_of(name: &str, policy: &str) -> Identity {
+    Identity {
+        name: name.to_owned(),
+        credentials: credentials_of(name),
+        policy: Policy::from_json(policy).unwrap(),
     }
 }
 

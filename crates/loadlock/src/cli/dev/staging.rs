@@ -34,6 +34,7 @@ pub(super) async fn open_store(data: &Path, keys: &Keys, clock: Clock) -> anyhow
         region: REGION.to_owned(),
         clock,
         identities,
+        roles: Vec::new(),
         domain: None,
     };
     let store = tokio::task::spawn_blocking(|| Store::open(config))
