@@ -12,7 +12,8 @@ import urllib.parse
 import pytest
 import requests
 
-from conftest import OWNER, png, video
+from application import OWNER
+from conftest import png, video
 from service import PAGES, program
 
 MIB = 2**20

@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     error::Error,
     records::Records,
+    scan::Scanners,
 };
 
 /// The service: settings, records, buckets, time and chance. Clones share one service.
@@ -23,6 +24,7 @@ pub struct App {
     pub ids: Ids,
     /// Whose tokens say who a user is.
     pub issuers: Issuers,
+    pub scanners: Scanners,
     /// Places for those who look and wait.
     pub waiting: Arc<Semaphore>,
 }
@@ -37,6 +39,7 @@ impl App {
             records: Records::open(&config.records).await?,
             issuers: Issuers::new(&config.issuers)?,
             bucket: Bucket::open(&config.store, clock.clone()).await?,
+            scanners: Scanners::new(&config.scanning)?,
             config: Arc::new(config),
             clock,
             ids,

@@ -1,5 +1,6 @@
 //! The few S3 calls the service itself makes, and the grants it signs for others. Three identities, never mixed.
 
+mod content;
 mod copy;
 pub mod grant;
 mod identity;
@@ -23,7 +24,7 @@ pub use loadlock_sigv4::{Credentials, Style};
 
 use self::grant::Signing;
 pub use self::{
-    copy::{CopyPin, Final, Promoted},
+    copy::{CopyPin, Final, MAX_COPY_BYTES, Promoted},
     identity::{ReaderIdentity, ServerIdentity, Source, UploaderIdentity},
     objects::Object,
     parts::{Completed, Part},

@@ -16,6 +16,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use crate::{
     auth::{KeyRing, Secret, Token, issuers::Issuer},
     bucket::StoreSettings,
+    scan::Scanning,
     upload::{
         ActiveContent, Admits, Checks, KeyTemplate, Lifetimes, Method, Profile, Promote, Read,
         TypePattern,
@@ -44,6 +45,8 @@ pub struct Config {
     /// The profile of `POST /upload_url`, if that is offered.
     pub upload_url: Option<String>,
     pub audit: Audit,
+    /// Who is asked about content.
+    pub scanning: Scanning,
 }
 
 /// What becomes of the audit log.

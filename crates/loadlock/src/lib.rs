@@ -40,7 +40,9 @@ pub mod flow;
 pub mod http;
 pub mod jobs;
 pub mod records;
+pub mod scan;
 pub mod telemetry;
 pub mod upload;
+pub mod webhook;
 
 pub use http::router;

@@ -17,12 +17,12 @@ use jiff::Timestamp;
 pub use self::{
     checksum::{Checksum, ChecksumAlgorithm},
     id::{Owner, UploadId},
-    inspection::{Checks, Inspected, Mismatch, Rejection},
+    inspection::{Checks, Inspected, Mismatch, Rejection, WhenUnscanned},
     key::{KeyTemplate, ObjectKey},
     media::{MediaType, TypePattern},
     parts::{PartNumber, PartPlan},
     profile::{ActiveContent, Admits, Lifetimes, MetadataRule, Method, Profile, Promote, Read},
-    state::{Refused, State},
+    state::{Quarantined, Refused, State, Unscanned},
 };
 
 /// Form data: flat, bounded by the profile, kept in the record only.
@@ -80,6 +80,9 @@ impl Upload {
     pub fn token_expires_at(&self) -> Timestamp {
         match self.state {
             State::Ready { deadline, .. } => deadline.max(self.expires_at),
+            State::Received {
+                unscanned: Some(Unscanned { until, .. }),
+            } => until.max(self.expires_at),
             _ => self.expires_at,
         }
     }
@@ -88,6 +91,11 @@ impl Upload {
     /// lost its lease may still be copying to its own.
     pub fn held_key(&self, attempt: u32) -> ObjectKey {
         ObjectKey::new(format!("{}{attempt}", self.held_prefix()))
+    }
+
+    /// Where rejected content is kept, if its profile says so.
+    pub fn quarantine_key(&self) -> ObjectKey {
+        ObjectKey::new(format!("quarantine/{}", self.id))
     }
 
     /// All held copies of this upload lie below this prefix.

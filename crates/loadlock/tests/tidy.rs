@@ -71,6 +71,19 @@ const LAYERS: &[(&str, &[&str])] = &[
         "jobs",
         &["crate::cli", "crate::http", "aws_sdk_s3", "axum", "sqlx"],
     ),
+    (
+        "scan",
+        &[
+            "crate::cli",
+            "crate::flow",
+            "crate::http",
+            "crate::jobs",
+            "crate::records",
+            "aws_sdk_s3",
+            "axum",
+            "sqlx",
+        ],
+    ),
     ("http", &["crate::cli", "crate::jobs", "aws_sdk_s3", "sqlx"]),
 ];
 const MAX_LINES: usize = 400;
@@ -236,6 +249,9 @@ types = ["image/*"]
 max_size = "25 MiB"
 metadata.FIELD = {}
 admits.claims.CLAIM = ["editor"]
+[scanning.hooks.NAME]
+url = "https://app.example.com/inspect"
+secret = "0123456789abcdef0123456789abcdef"
 "#;
 
 #[test]

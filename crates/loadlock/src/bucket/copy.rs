@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The largest object one `CopyObject` takes (S3 API reference).
-const MAX_COPY_BYTES: u64 = 5 << 30;
+pub const MAX_COPY_BYTES: u64 = 5 << 30;
 const COPY_PART_BYTES: u64 = 1 << 30;
 
 /// How a store is told to copy only what still has one `ETag`.
@@ -68,7 +68,7 @@ pub enum Promoted {
 }
 
 impl Bucket {
-    /// Copies a staged object to where no client can write it; `Gone` if it is no longer the one with this `ETag`.
+    /// Copies a staged object within the bucket, to where no client can write it; `Gone` if it is no longer the one with this `ETag`.
     ///
     /// The copy is asked for once only: a first request that was slow rather than lost could otherwise land after the
     /// second, and after the inspection.

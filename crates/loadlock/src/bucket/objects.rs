@@ -67,7 +67,7 @@ impl Bucket {
         most: u64,
     ) -> Result<Option<Bytes>, Error> {
         let start = object.size_bytes.saturating_sub(most);
-        self.bytes(key, object, start..object.size_bytes).await
+        Box::pin(self.bytes(key, object, start..object.size_bytes)).await
     }
 
     async fn bytes(

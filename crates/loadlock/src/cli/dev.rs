@@ -20,6 +20,7 @@ use crate::{
     config::{Audit, Config, Origins, dev_profiles},
     demo,
     http::{self, message::Sealed},
+    scan::Scanning,
 };
 use announce::Announcement;
 use keys::Keys;
@@ -164,5 +165,6 @@ fn config(place: &Place, keys: &Keys, api: &str, store: StoreSettings) -> anyhow
         issuers: Vec::new(),
         upload_url: Some("image".to_owned()),
         audit: Audit::default(),
+        scanning: Scanning::default(),
     })
 }

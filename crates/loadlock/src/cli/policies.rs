@@ -66,7 +66,11 @@ const BUT_PUTTING: [&str; 12] = [
 pub(super) fn uploader(buckets: Buckets<'_>) -> Value {
     let Buckets { staging, finals } = buckets;
     let staged = arn(&format!("{staging}/in/*"));
-    let elsewhere = [arn(&format!("{staging}/held/*")), arn(&objects(finals))];
+    let elsewhere = [
+        arn(&format!("{staging}/held/*")),
+        arn(&format!("{staging}/quarantine/*")),
+        arn(&objects(finals)),
+    ];
     let mut statements = vec![
         json!({"Sid": "PutStaged", "Effect": "Allow", "Action": "s3:PutObject", "Resource": staged}),
         json!({"Sid": "NothingElse", "Effect": "Deny", "Action": BUT_PUTTING, "Resource": buckets.all()}),

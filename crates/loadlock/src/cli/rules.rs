@@ -29,8 +29,8 @@ pub(super) struct Expiry {
     pub(super) days: i32,
 }
 
-/// What the server holds for inspection may lie longer than what clients send.
-pub(super) const EXPIRY: [Expiry; 2] = [
+/// What the server holds for inspection may lie longer than what clients send, and what it keeps as evidence longer still.
+pub(super) const EXPIRY: [Expiry; 3] = [
     Expiry {
         name: "loadlock-sent",
         prefix: "in/",
@@ -40,6 +40,11 @@ pub(super) const EXPIRY: [Expiry; 2] = [
         name: "loadlock-held",
         prefix: "held/",
         days: 7,
+    },
+    Expiry {
+        name: "loadlock-quarantine",
+        prefix: "quarantine/",
+        days: 31,
     },
 ];
 /// After so many days a copy that was never finished is cleared from the final bucket.

@@ -13,7 +13,7 @@ use toml::de::DeTable;
 use super::{
     Audit, Config, Origins,
     forms::{CALLER, FILE, KEEP, LISTEN, NAMED_SHA256, ORIGIN, PROFILE, SECRET, SHA256, URL},
-    issuers, profiles,
+    inspect, issuers, profiles,
     reader::Reader,
     section::Section,
     store,
@@ -132,6 +132,10 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
         check_named(&root, wanted, profiles);
     }
     let audit = audit(root.section("audit"));
+    let scanning = inspect::scanning(root.section("scanning"));
+    if let (Some(scanning), Some(profiles)) = (&scanning, &profiles) {
+        inspect::check(&root, scanning, profiles);
+    }
     let records = records.map(|records| beside(&root, path, records));
     root.close();
     let config = Config {
@@ -146,6 +150,7 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
         issuers: issuers?,
         upload_url: upload_url?,
         audit: audit?,
+        scanning: scanning?,
     };
     Some((listen?, config))
 }

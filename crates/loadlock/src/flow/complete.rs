@@ -102,7 +102,7 @@ pub(super) async fn settle(
     let mut watch = app.records.watch(id);
     loop {
         let upload = flow::reload(app, id).await?;
-        if upload.state.is_settled() || Instant::now() >= deadline {
+        if rests(&upload.state) || Instant::now() >= deadline {
             return Ok(upload);
         }
         // A task of its own: a caller who hangs up does not stop it half-way.
@@ -112,7 +112,7 @@ pub(super) async fn settle(
             Ok(Err(error)) => return Err(Kind::Internal.caused_by(error)),
             Ok(Ok(driven)) => {
                 let upload = driven?;
-                if upload.state.is_settled() {
+                if rests(&upload.state) {
                     return Ok(upload);
                 }
             }
@@ -126,12 +126,18 @@ pub(super) async fn settle(
     }
 }
 
+/// Whether waiting is of no use: nothing more happens without a claim, or not before a scanner can be asked again, which the
+/// background does, however often a client asks.
+fn rests(state: &State) -> bool {
+    state.is_settled() || state.unscanned().is_some()
+}
+
 /// As far as it goes: to where nothing more happens without a claim, or where somebody else is at work.
 async fn drive(app: App, by: Option<Caller>, mut upload: Upload) -> Result<Upload, Error> {
     if upload.state == State::Issued {
         upload = receive(&app, by.as_ref(), upload).await?;
     }
-    while !upload.state.is_settled() && upload.state != State::Issued {
+    while !rests(&upload.state) && upload.state != State::Issued {
         let Some(leased) = lease(&app, &upload).await? else {
             break;
         };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::{
     app::App,
     auth::Caller,
@@ -55,6 +57,7 @@ pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
         let key = &leased.staged_key;
         app.bucket.abort_multipart(key, multipart_id).await?;
     }
+    let now = app.clock.now();
     match &leased.state {
         State::Stored {
             key,
@@ -67,14 +70,51 @@ pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
             }
         }
     }
-    let now = app.clock.now();
+    let due = [
+        clean_staged(app, leased, now).await?,
+        clean_kept(app, leased, now).await?,
+    ];
+    app.records
+        .schedule(leased, due.into_iter().flatten().min())
+        .await
+}
+
+/// Clears away what was sent; when it is to be done again.
+async fn clean_staged(
+    app: &App,
+    leased: &Upload,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let key = &leased.staged_key;
     // Deleted earlier, a URL with `if-none-match` would work once more. Parts need the server to become an object.
     let dead_at = after(leased.grant_expires_at, MARGIN);
     if leased.method != Method::Multipart && now < dead_at {
-        return app.records.schedule(leased, Some(dead_at)).await;
+        if leased.state.is_ended() {
+            app.bucket.empty_staged(key).await?;
+        }
+        return Ok(Some(dead_at));
     }
-    app.bucket.delete_staged(&leased.staged_key).await?;
+    app.bucket.delete_staged(key).await?;
     // What was still on its way, to staging or from it, has arrived by then.
-    let due = (now < leased.expires_at).then_some(leased.expires_at);
-    app.records.schedule(leased, due).await
+    Ok((now < leased.expires_at).then_some(leased.expires_at))
+}
+
+/// Clears away what was kept, once its time is over; else says when that is.
+async fn clean_kept(
+    app: &App,
+    leased: &Upload,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let State::Rejected {
+        quarantined: Some(kept),
+        ..
+    } = &leased.state
+    else {
+        return Ok(None);
+    };
+    if now < kept.until {
+        return Ok(Some(kept.until));
+    }
+    app.bucket.delete_staged(&kept.key).await?;
+    Ok(None)
 }

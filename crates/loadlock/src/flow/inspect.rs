@@ -1,5 +1,9 @@
 //! Inspect: what lies in staging, looked at where no client can write it any more.
 
+mod refuse;
+mod scan;
+mod wait;
+
 use bytes::Bytes;
 
 use crate::{
@@ -8,57 +12,118 @@ use crate::{
     clock::after,
     error::{Error, Kind},
     flow::{self, complete::step},
+    scan::Opinion,
     upload::{
-        Inspected, ObjectKey, Profile, Rejection, Upload,
+        Inspected, ObjectKey, Profile, Refused, Rejection, Upload,
         inspection::{FIRST_BYTES, LAST_BYTES, MORE_BYTES, Seen, Window, check_size, verdict},
     },
 };
 
-/// Inspects a leased upload: it becomes `ready` or `rejected`.
+/// An object of the staging bucket, as it was found.
+struct Found {
+    key: ObjectKey,
+    object: Object,
+}
+
+/// Inspects a leased upload: it becomes `ready` or `rejected`, or waits for a scanner.
 pub(super) async fn inspect(app: &App, leased: &Upload) -> Result<(), Error> {
     let profile = flow::profile(app, &leased.profile)?;
-    let upload = leased.clone();
-    let next = match judged(app, leased, profile).await? {
-        None => upload.lose(),
-        Some(Err(reason)) => upload.reject(reason),
-        Some(Ok(inspected)) => {
-            let deadline = after(app.clock.now(), profile.lifetimes.ready);
-            upload.pass(inspected, profile.promote, deadline)
-        }
+    let Some(sent) = sent(app, leased).await? else {
+        return conclude(app, leased, leased.clone().lose()).await;
     };
+    // What is of the wrong size is not worth a copy.
+    if let Err(reason) = check_size(leased, profile, sent.object.size_bytes) {
+        return refuse::refuse(app, leased, profile, &sent, reason).await;
+    }
+    let Some(found) = pinned(app, leased, sent).await? else {
+        return conclude(app, leased, leased.clone().lose()).await;
+    };
+    let inspected = match judged(app, leased, profile, &found).await? {
+        Ok(inspected) => inspected,
+        Err(reason) => return refuse::refuse(app, leased, profile, &found, reason).await,
+    };
+    let reason = match scan::ask(app, leased, profile, &inspected).await? {
+        None => return conclude(app, leased, leased.clone().lose()).await,
+        Some(Opinion::Clean) => {
+            let deadline = after(app.clock.now(), profile.lifetimes.ready);
+            let passed = leased.clone().pass(inspected, profile.promote, deadline);
+            return conclude(app, leased, passed).await;
+        }
+        Some(Opinion::Unknown(fault)) => {
+            return wait::wait(app, leased, profile, found, fault).await;
+        }
+        Some(Opinion::Malware(signature)) => Rejection::Malware { signature },
+        Some(Opinion::Refused(says)) => Rejection::HookRefused { says },
+    };
+    refuse::refuse(app, leased, profile, &found, reason).await
+}
+
+async fn conclude(app: &App, leased: &Upload, next: Result<Upload, Refused>) -> Result<(), Error> {
     let next = step(app, leased, next.map_err(|why| flow::refused(leased, why))?).await?;
     tracing::info!(id = %next.id, state = next.state.name(), "inspect");
     Ok(())
 }
 
-/// The verdict over what was sent; `None` if there is nothing.
+/// What was sent, or what of it waits for a scanner; `None` if there is nothing.
+async fn sent(app: &App, leased: &Upload) -> Result<Option<Found>, Error> {
+    let waiting = leased.state.unscanned();
+    let key = waiting.map_or(&leased.staged_key, |waiting| &waiting.source);
+    let object = app.bucket.staged(key).await?;
+    let object = object.filter(|object| waiting.is_none_or(|waiting| waiting.etag == object.etag));
+    Ok(object.map(|object| Found {
+        key: key.clone(),
+        object,
+    }))
+}
+
+/// The object to inspect, where no client can write it: in place, if it was written once and for all; else a copy.
+/// `None` if that is gone again.
+async fn pinned(app: &App, leased: &Upload, sent: Found) -> Result<Option<Found>, Error> {
+    if app.bucket.is_written_once(leased) || sent.key != leased.staged_key {
+        return Ok(Some(sent));
+    }
+    held(app, leased, &sent).await
+}
+
+/// A copy that no client can write, and that may lie for days.
+async fn held(app: &App, leased: &Upload, found: &Found) -> Result<Option<Found>, Error> {
+    let key = leased.held_key(leased.attempt);
+    let copied = app
+        .bucket
+        .hold(&found.key, &found.object.etag, &key)
+        .await?;
+    if copied == Promoted::Gone {
+        return Err(Kind::Unavailable.because("the file was sent again during inspection"));
+    }
+    let object = app.bucket.staged(&key).await?;
+    Ok(object.map(|object| Found { key, object }))
+}
+
+/// The verdict over what is read of it.
 async fn judged(
     app: &App,
     leased: &Upload,
     profile: &Profile,
-) -> Result<Option<Result<Inspected, Rejection>>, Error> {
-    let staged = app.bucket.staged(&leased.staged_key).await?;
-    let Some(staged) = staged else {
-        return Ok(None);
-    };
-    // What is of the wrong size is not worth a copy.
-    if let Err(reason) = check_size(leased, profile, staged.size_bytes) {
-        return Ok(Some(Err(reason)));
-    }
-    let Some((key, object)) = pinned(app, leased, staged).await? else {
-        return Ok(None);
+    found: &Found,
+) -> Result<Result<Inspected, Rejection>, Error> {
+    let Found { key, object } = found;
+    // Of a small one the beginning is all.
+    let last = if object.size_bytes <= FIRST_BYTES {
+        0
+    } else {
+        LAST_BYTES
     };
     let (first, last) = tokio::try_join!(
-        read(app.bucket.first_bytes(&key, &object, FIRST_BYTES)),
-        read(app.bucket.last_bytes(&key, &object, LAST_BYTES)),
+        read(app.bucket.first_bytes(key, object, FIRST_BYTES)),
+        read(app.bucket.last_bytes(key, object, last)),
     )?;
-    let seen = seen(leased, &object, &first, &last);
+    let seen = seen(leased, object, &first, &last);
     if !seen.is_cut_short() {
-        return Ok(Some(verdict(leased, profile, key, &seen)));
+        return Ok(verdict(leased, profile, key.clone(), &seen));
     }
-    let more = read(app.bucket.first_bytes(&key, &object, MORE_BYTES)).await?;
-    let seen = self::seen(leased, &object, &more, &last);
-    Ok(Some(verdict(leased, profile, key, &seen)))
+    let more = read(app.bucket.first_bytes(key, object, MORE_BYTES)).await?;
+    let seen = self::seen(leased, object, &more, &last);
+    Ok(verdict(leased, profile, key.clone(), &seen))
 }
 
 async fn read(bytes: impl Future<Output = Result<Option<Bytes>, Error>>) -> Result<Bytes, Error> {
@@ -76,27 +141,7 @@ fn seen<'a>(leased: &Upload, object: &'a Object, first: &'a [u8], last: &'a [u8]
         content: Window {
             size_bytes: object.size_bytes,
             first,
-            last,
+            last: if last.is_empty() { first } else { last },
         },
     }
-}
-
-/// The object to inspect, where no client can write it: in place, if it was written once and for all; else a copy.
-/// `None` if that is gone again.
-async fn pinned(
-    app: &App,
-    leased: &Upload,
-    staged: Object,
-) -> Result<Option<(ObjectKey, Object)>, Error> {
-    let staged_key = &leased.staged_key;
-    if app.bucket.is_written_once(leased) {
-        return Ok(Some((staged_key.clone(), staged)));
-    }
-    let held_key = leased.held_key(leased.attempt);
-    let held = app.bucket.hold(staged_key, &staged.etag, &held_key).await?;
-    if held == Promoted::Gone {
-        return Err(Kind::Unavailable.because("the file was sent again during inspection"));
-    }
-    let held = app.bucket.staged(&held_key).await?;
-    Ok(held.map(|held| (held_key, held)))
 }

@@ -108,7 +108,7 @@ async fn stored(app: &App, by: Option<&Caller>, upload: Upload) -> Result<Object
             claim_by: Some(_), ..
         } => Err(Kind::NotReady.because(format!("upload `{id}` waits to be claimed"))),
         State::Issued => Err(Kind::NotReceived.into()),
-        State::Received | State::Ready { .. } => {
+        State::Received { .. } | State::Ready { .. } => {
             Err(Kind::NotReady.because(format!("upload `{id}` is not stored yet")))
         }
         State::Stored { .. }

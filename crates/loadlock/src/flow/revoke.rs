@@ -33,7 +33,7 @@ pub(super) async fn check_open(
     upload: &Upload,
 ) -> Result<(), Error> {
     match upload.state {
-        State::Issued | State::Received | State::Ready { .. } => {}
+        State::Issued | State::Received { .. } | State::Ready { .. } => {}
         State::Stored { .. }
         | State::Rejected { .. }
         | State::Expired { .. }

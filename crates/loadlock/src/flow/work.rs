@@ -20,7 +20,7 @@ const BEAT: Duration = Duration::from_secs(30);
 /// What keeps failing is given up so long after its time, and after so many tries: a store may be away for a while.
 const GRACE: Duration = Duration::from_hours(1);
 const TRIES: u32 = 8;
-const SOONEST: Duration = Duration::from_secs(1);
+pub(super) const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_mins(10);
 
 /// Takes the lease, unless somebody has it. Of the uploads of one claim it is the first that is leased, for all.
@@ -62,12 +62,12 @@ async fn next_step(app: &App, leased: &Upload) -> Result<(), Error> {
     let alone = leased.claim.is_none();
     match &leased.state {
         State::Issued => sweep(app, leased).await,
-        State::Received | State::Ready { .. }
+        State::Received { .. } | State::Ready { .. }
             if alone && revoke::is_revoked(app, leased).await? =>
         {
             revoke::reject(app, leased).await
         }
-        State::Received => inspect::inspect(app, leased).await,
+        State::Received { .. } => inspect::inspect(app, leased).await,
         State::Ready { claim_by: None, .. } => promote::promote(app, leased).await,
         State::Ready {
             claim_by: Some(claim_by),
@@ -119,7 +119,7 @@ fn next_sweep(upload: &Upload, now: Timestamp) -> Timestamp {
 }
 
 /// Twice as long after each attempt.
-fn backoff(attempt: u32, first: Duration) -> Duration {
+pub(super) fn backoff(attempt: u32, first: Duration) -> Duration {
     let doubled = 2_u32.saturating_pow(attempt.saturating_sub(1).min(16));
     first.saturating_mul(doubled).min(LATEST)
 }

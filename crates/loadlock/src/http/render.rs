@@ -75,7 +75,7 @@ impl From<&State> for message::State {
     fn from(state: &State) -> Self {
         match state {
             State::Issued => Self::Issued,
-            State::Received => Self::Received,
+            State::Received { .. } => Self::Received,
             State::Ready { .. } => Self::Ready,
             State::Stored { .. } => Self::Stored,
             State::Rejected { .. } => Self::Rejected,

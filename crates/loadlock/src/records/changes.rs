@@ -254,9 +254,12 @@ async fn apply(
 fn told(change: &Change<'_>, file_bytes: Option<u64>, now: Timestamp) -> Option<Entry> {
     let Change { from, to, by, .. } = change;
     let act = match (&from.state, &to.state) {
-        (_, State::Issued) => return None,
-        (_, State::Received) => Act::Complete,
-        (State::Received, State::Ready { .. }) => Act::Inspect,
+        // A scanner was asked again, and could say no more than before.
+        (_, State::Issued) | (State::Received { unscanned: Some(_) }, State::Received { .. }) => {
+            return None;
+        }
+        (State::Received { .. }, State::Received { .. } | State::Ready { .. }) => Act::Inspect,
+        (_, State::Received { .. }) => Act::Complete,
         (_, State::Rejected { .. }) => Act::Reject,
         (_, State::Expired { .. }) => Act::Expire,
         (_, State::Aborted { .. }) => Act::Abort,
@@ -281,6 +284,13 @@ fn told(change: &Change<'_>, file_bytes: Option<u64>, now: Timestamp) -> Option<
         State::Rejected { reason, .. } => Entry {
             outcome: reason.code().into(),
             detail: Some(reason.to_string()),
+            ..entry
+        },
+        State::Received {
+            unscanned: Some(unscanned),
+        } => Entry {
+            outcome: "not_scanned".into(),
+            detail: Some(unscanned.why.clone()),
             ..entry
         },
         State::Stored { key, .. } => Entry {

@@ -11,7 +11,7 @@ mod zip;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    checks::{Checks, Mismatch},
+    checks::{Checks, Mismatch, WhenUnscanned},
     rejection::Rejection,
     window::Window,
 };

@@ -17,7 +17,11 @@ pub enum State {
     /// Granted; nothing known to have arrived.
     Issued,
     /// The bytes are in staging.
-    Received,
+    Received {
+        /// What keeps scanners from looking at them, if something does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unscanned: Option<Unscanned>,
+    },
     /// Inspected. With `claim_by` it waits to be claimed until then; without it is being promoted.
     Ready {
         inspected: Inspected,
@@ -36,11 +40,35 @@ pub enum State {
     Rejected {
         reason: Rejection,
         copy: Option<ObjectKey>,
+        /// Where the content is kept, if it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quarantined: Option<Quarantined>,
     },
     /// Not finished, or not claimed, in time.
     Expired { copy: Option<ObjectKey> },
     /// Given up by its owner.
     Aborted { copy: Option<ObjectKey> },
+}
+
+/// An upload that waits for a scanner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unscanned {
+    /// Its bytes in the staging bucket, where they may lie so long.
+    pub source: ObjectKey,
+    pub etag: String,
+    pub since: Timestamp,
+    /// Then it is rejected.
+    pub until: Timestamp,
+    /// What is in the way.
+    pub why: String,
+}
+
+/// Rejected content that is kept for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// In the staging bucket.
+    pub key: ObjectKey,
+    pub until: Timestamp,
 }
 
 /// A step that the upload's state does not allow.
@@ -62,7 +90,7 @@ impl State {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Issued => "issued",
-            Self::Received => "received",
+            Self::Received { .. } => "received",
             Self::Ready { .. } => "ready",
             Self::Stored { .. } => "stored",
             Self::Rejected { .. } => "rejected",
@@ -93,7 +121,7 @@ impl State {
     /// Whether nothing more happens without a claim: ready and waiting, stored, or ended.
     pub fn is_settled(&self) -> bool {
         match self {
-            Self::Issued | Self::Received => false,
+            Self::Issued | Self::Received { .. } => false,
             Self::Ready { claim_by, .. } => claim_by.is_some(),
             Self::Stored { .. }
             | Self::Rejected { .. }
@@ -102,10 +130,18 @@ impl State {
         }
     }
 
+    /// What an upload waits with for a scanner, if it does.
+    pub fn unscanned(&self) -> Option<&Unscanned> {
+        match self {
+            Self::Received { unscanned } => unscanned.as_ref(),
+            _ => None,
+        }
+    }
+
     fn refusal(&self) -> Refused {
         match self {
             Self::Stored { .. } => Refused::Stored,
-            Self::Issued | Self::Received | Self::Ready { .. } => Refused::Early,
+            Self::Issued | Self::Received { .. } | Self::Ready { .. } => Refused::Early,
             Self::Rejected { .. } | Self::Expired { .. } | Self::Aborted { .. } => Refused::Ended,
         }
     }
@@ -117,7 +153,7 @@ impl State {
             Self::Rejected { copy, .. } | Self::Expired { copy } | Self::Aborted { copy } => {
                 copy.as_ref()
             }
-            Self::Issued | Self::Received | Self::Stored { .. } => None,
+            Self::Issued | Self::Received { .. } | Self::Stored { .. } => None,
         }
     }
 }
@@ -126,7 +162,21 @@ impl Upload {
     /// The bytes have arrived.
     pub fn receive(self) -> Result<Self, Refused> {
         match self.state {
-            State::Issued => Ok(self.into_state(State::Received)),
+            State::Issued => Ok(self.into_state(State::Received { unscanned: None })),
+            _ => Err(self.state.refusal()),
+        }
+    }
+
+    /// No scanner can look at it: it waits for one.
+    pub fn wait(self, unscanned: Unscanned) -> Result<Self, Refused> {
+        match self.state {
+            State::Received { .. } => Ok(Self {
+                state: State::Received {
+                    unscanned: Some(unscanned),
+                },
+                attempt: self.attempt + 1,
+                ..self
+            }),
             _ => Err(self.state.refusal()),
         }
     }
@@ -140,7 +190,7 @@ impl Upload {
     ) -> Result<Self, Refused> {
         let claim_by = (promote == Promote::OnClaim).then_some(deadline);
         match self.state {
-            State::Received => Ok(self.into_state(State::Ready {
+            State::Received { .. } => Ok(self.into_state(State::Ready {
                 inspected,
                 claim_by,
                 deadline,
@@ -192,18 +242,31 @@ impl Upload {
     /// Inspection, or the store, found it wanting; or its permission was taken back.
     pub fn reject(self, reason: Rejection) -> Result<Self, Refused> {
         match self.state {
-            State::Issued | State::Received | State::Ready { .. } => {
+            State::Issued | State::Received { .. } | State::Ready { .. } => {
                 let copy = self.state.copy().cloned();
-                Ok(self.into_state(State::Rejected { reason, copy }))
+                Ok(self.into_state(State::Rejected {
+                    reason,
+                    copy,
+                    quarantined: None,
+                }))
             }
             _ => Err(self.state.refusal()),
         }
     }
 
+    /// The same, and its content is kept for a while.
+    pub fn quarantine(self, reason: Rejection, kept: Quarantined) -> Result<Self, Refused> {
+        let mut rejected = self.reject(reason)?;
+        if let State::Rejected { quarantined, .. } = &mut rejected.state {
+            *quarantined = Some(kept);
+        }
+        Ok(rejected)
+    }
+
     /// What was inspected is gone from the store, or has become something else.
     pub fn lose(self) -> Result<Self, Refused> {
         match self.state {
-            State::Received | State::Ready { .. } => self.reject(Rejection::Lost),
+            State::Received { .. } | State::Ready { .. } => self.reject(Rejection::Lost),
             _ => Err(self.state.refusal()),
         }
     }
@@ -250,7 +313,7 @@ impl Upload {
     pub fn give_up(self) -> Result<Self, Refused> {
         let copy = self.state.copy().cloned();
         match self.state {
-            State::Issued | State::Received | State::Ready { .. } => {
+            State::Issued | State::Received { .. } | State::Ready { .. } => {
                 Ok(self.into_state(State::Expired { copy }))
             }
             _ => Err(self.state.refusal()),
@@ -260,7 +323,10 @@ impl Upload {
     /// When its time is over, if it has not reached an end.
     pub fn deadline(&self) -> Option<Timestamp> {
         match &self.state {
-            State::Issued | State::Received => Some(self.expires_at),
+            State::Received {
+                unscanned: Some(Unscanned { until, .. }),
+            } => Some(self.expires_at.max(*until)),
+            State::Issued | State::Received { .. } => Some(self.expires_at),
             State::Ready { deadline, .. } => Some(*deadline),
             _ => None,
         }
@@ -269,7 +335,7 @@ impl Upload {
     fn end(self, end: State) -> Result<Self, Refused> {
         match self.state {
             State::Issued
-            | State::Received
+            | State::Received { .. }
             | State::Ready {
                 claim_by: Some(_), ..
             } => Ok(self.into_state(end)),
@@ -301,7 +367,7 @@ impl Upload {
         match &self.state {
             State::Issued => self.grant_expires_at.min(self.expires_at),
             State::Ready { claim_by, .. } => claim_by.unwrap_or(now),
-            State::Received
+            State::Received { .. }
             | State::Stored { .. }
             | State::Rejected { .. }
             | State::Expired { .. }
@@ -369,6 +435,23 @@ mod tests {
         }
     }
 
+    fn waiting() -> Unscanned {
+        Unscanned {
+            source: ObjectKey::new("held/x".to_owned()),
+            etag: "e".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+            until: after(Timestamp::UNIX_EPOCH, Duration::from_hours(24)),
+            why: "clamd cannot be reached".to_owned(),
+        }
+    }
+
+    fn kept() -> Quarantined {
+        Quarantined {
+            key: ObjectKey::new("quarantine/x".to_owned()),
+            until: Timestamp::UNIX_EPOCH,
+        }
+    }
+
     fn step(upload: Upload, step: u8) -> Result<Upload, Refused> {
         let now = Timestamp::UNIX_EPOCH;
         match step {
@@ -384,6 +467,8 @@ mod tests {
             6 => upload.expire(),
             7 => upload.abort(),
             8 => upload.give_up(),
+            9 => upload.wait(waiting()),
+            10 => upload.quarantine(Rejection::Lost, kept()),
             _ => upload.delete(now),
         }
     }
@@ -391,16 +476,16 @@ mod tests {
     fn rank(state: &State) -> u8 {
         match state {
             State::Issued => 0,
-            State::Received => 1,
-            State::Ready { claim_by, .. } => 2 + u8::from(claim_by.is_none()),
-            State::Stored { deleted_at, .. } => 4 + u8::from(deleted_at.is_some()),
-            State::Rejected { .. } | State::Expired { .. } | State::Aborted { .. } => 6,
+            State::Received { unscanned } => 1 + u8::from(unscanned.is_some()),
+            State::Ready { claim_by, .. } => 3 + u8::from(claim_by.is_none()),
+            State::Stored { deleted_at, .. } => 5 + u8::from(deleted_at.is_some()),
+            State::Rejected { .. } | State::Expired { .. } | State::Aborted { .. } => 7,
         }
     }
 
     proptest! {
         #[test]
-        fn steps_only_lead_forward_and_an_end_is_an_end(steps in prop::collection::vec(0_u8..10, 0..40)) {
+        fn steps_only_lead_forward_and_an_end_is_an_end(steps in prop::collection::vec(0_u8..12, 0..40)) {
             let mut at = upload();
             for n in steps {
                 let before = at.clone();
@@ -410,7 +495,8 @@ mod tests {
                         let mark = |upload: &Upload| (upload.state.name(), upload.attempt);
                         prop_assert_ne!(mark(&next), mark(&before), "a late writer would not be told");
                         let claims_stored = n == 3 && before.claim.is_none();
-                        prop_assert!(rank(&next.state) > rank(&before.state) || claims_stored);
+                        let waits = n == 9 && next.state.unscanned().is_some();
+                        prop_assert!(rank(&next.state) > rank(&before.state) || claims_stored || waits);
                         let is_stored = |upload: &Upload| matches!(upload.state, State::Stored { .. });
                         prop_assert!(is_stored(&next) || !is_stored(&before));
                         at = next;
@@ -439,5 +525,24 @@ mod tests {
             step(claimed, 4).unwrap().state,
             State::Stored { .. }
         ));
+    }
+
+    #[test]
+    fn what_waits_for_a_scanner_is_not_given_up_before_its_time() {
+        let received = step(upload(), 0).unwrap();
+        let waiting = received.clone().wait(waiting()).unwrap();
+        assert!(waiting.deadline() > received.deadline());
+        assert_eq!(waiting.deadline(), Some(waiting.token_expires_at()));
+    }
+
+    #[test]
+    fn records_from_before_there_were_scanners_are_read() {
+        let read = |text: &str| serde_json::from_str::<State>(text).unwrap();
+        let received = State::Received { unscanned: None };
+        assert_eq!(read(r#"{"state":"received"}"#), received);
+        let written = serde_json::to_string(&received).unwrap();
+        assert_eq!(written, r#"{"state":"received"}"#);
+        let rejected = r#"{"state":"rejected","reason":{"code":"lost"},"copy":null}"#;
+        assert_eq!(read(rejected).name(), "rejected");
     }
 }

@@ -447,6 +447,9 @@ metadata.title.required = true
     [store.reader]
     aws_profile = "reader"                      # loadlock.toml:15
 
+    [profiles.image.admits]
+    anonymous = false                           # default
+
     [profiles.image]
     types = ["image/*"]                         # loadlock.toml:17
     extensions = []                             # default
@@ -459,6 +462,15 @@ metadata.title.required = true
     read = "owner"                              # default
     active_content = "refuse"                   # default
 
+    [profiles.image.inspect]
+    mismatch = "refuse"                         # default
+    max_pixels = "100 MP"                       # default
+    clamav = false                              # default
+    hooks = []                                  # default
+    unscanned = "reject"                        # default
+    patience = "15 minutes"                     # default
+    hold_for = "6 days"                         # default
+
     [profiles.image.lifetimes]
     grant = "15 minutes"                        # default
     upload = "12 hours"                         # default
@@ -468,6 +480,13 @@ metadata.title.required = true
     [profiles.image.metadata.title]
     required = true                             # loadlock.toml:19
     max_length = 2048                           # default
+
+    [audit]
+    keep = "365 days"                           # default
+
+    [scanning]
+    timeout = "3 minutes"                       # default
+    at_once = 4                                 # default
     "#);
 }
 

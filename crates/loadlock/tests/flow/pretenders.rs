@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, USER_TOKEN, World, me};
 
-fn sample(name: &str) -> Vec<u8> {
+pub(crate) fn sample(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/samples/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(path).unwrap()
 }

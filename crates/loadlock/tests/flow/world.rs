@@ -177,6 +177,7 @@ impl World {
             issuers: Vec::new(),
             upload_url: Some("image".to_owned()),
             audit: Default::default(),
+            scanning: loadlock::scan::Scanning::default(),
         };
         let app = App::open(config, clock.clone().into(), Ids::seeded(7))
             .await

@@ -87,6 +87,7 @@ impl Service {
             issuers: Vec::new(),
             upload_url: None,
             audit: Default::default(),
+            scanning: loadlock::scan::Scanning::default(),
             tokens: vec![Token::user(&user, "demo".parse().unwrap())],
         };
         let start: jiff::Timestamp = "2026-11-21T22:30:00Z".parse().unwrap();

@@ -263,6 +263,8 @@ fn is_family(found: &str, declared: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::upload::inspection::zip::{ZIP, tests::archive};
 
@@ -271,21 +273,22 @@ mod tests {
     const MP4: &[u8] = b"\0\0\0\x18ftypisom\0\0\0\0isommp42";
     const QUICKTIME: &[u8] = b"\0\0\0\x14ftypqt  \0\0\0\0qt  ";
 
+    fn check(declared: &str, bytes: &[u8], expected: Result<&str, &str>) {
+        let declared: MediaType = declared.parse().unwrap();
+        let got = agree(&declared, Window::whole(bytes));
+        let got = got.as_ref().map(MediaType::as_str);
+        assert_eq!(
+            got.map_err(|reason| match reason {
+                Rejection::TypeMismatch { found, .. } => found.as_str(),
+                other => other.code(),
+            }),
+            expected,
+            "{declared}"
+        );
+    }
+
     #[test]
     fn content_is_held_against_its_declared_type() {
-        fn check(declared: &str, bytes: &[u8], expected: Result<&str, &str>) {
-            let declared: MediaType = declared.parse().unwrap();
-            let got = agree(&declared, Window::whole(bytes));
-            let got = got.as_ref().map(MediaType::as_str);
-            assert_eq!(
-                got.map_err(|reason| match reason {
-                    Rejection::TypeMismatch { found, .. } => found.as_str(),
-                    other => other.code(),
-                }),
-                expected,
-                "{declared}"
-            );
-        }
         check("image/png", PNG, Ok("image/png"));
         check("image/jpeg", JPEG, Ok("image/jpeg"));
         check("image/jpeg", PNG, Err("image/png"));
@@ -319,6 +322,10 @@ mod tests {
             b"\0\0\0<script>alert(1)</script>",
             Err("text/html"),
         );
+    }
+
+    #[test]
+    fn what_has_no_magic_is_held_to_what_can_be_seen() {
         check("text/plain", b"1 < 2, he said", Ok("text/plain"));
         check("text/plain", b"a\0b", Err("not text"));
         check("image/bmp", b"BM<html><script>", Err("something else"));
@@ -421,5 +428,49 @@ mod tests {
             Err("application/vnd.android.package-archive"),
         );
         check("image/png", &["a.txt"], Err(ZIP));
+    }
+
+    const STARTS: &[&[u8]] = &[
+        PNG,
+        JPEG,
+        MP4,
+        b"\xff\xd8\xff\xe1",
+        b"II*\0",
+        b"MM\0+",
+        b"GIF89a",
+        b"BM",
+        b"RIFF\x20\0\0\0WEBPVP8",
+        b"\0\0\0\x18ftypavif",
+        b"\0\0\x01\0",
+        b"\x1a\x45\xdf\xa3",
+        b"PK\x03\x04\x14\0\0\0\0\0",
+        b"PK\x05\x06\0\0\0\0\x01\0\x01\0",
+        b"8BPS",
+        b"\0\0\0\x0cJXL \r\n\x87\n",
+        b"<svg",
+    ];
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_there_is_an_answer(
+            start in prop::sample::select(STARTS),
+            rest in prop::collection::vec(any::<u8>(), 0..400),
+            cut in 0_usize..400,
+        ) {
+            let bytes = [start, &rest].concat();
+            let cut = cut.min(bytes.len());
+            let window = Window {
+                size_bytes: 1 << 20,
+                first: &bytes[..cut],
+                last: &bytes[cut..],
+            };
+            for window in [window, Window::whole(&bytes)] {
+                let media = magic(window).unwrap_or("image/png").parse().unwrap();
+                let _ = agree(&media, window);
+                let _ = crate::upload::inspection::pretence::second_nature(&media, window);
+                let checks = crate::upload::Checks::default();
+                let _ = crate::upload::inspection::image::dimensions(&media, &checks, window);
+            }
+        }
     }
 }

@@ -20,7 +20,7 @@ const POWERPOINT_MACROS: &str = "application/vnd.ms-powerpoint.presentation.macr
 const JAR: &str = "application/java-archive";
 const APK: &str = "application/vnd.android.package-archive";
 
-/// Formats whose first entry, `mimetype`, says what they are (OpenDocument 1.3, part 2, 3.3; EPUB 3.3, OCF 4.3).
+/// Formats whose first entry, `mimetype`, says what they are (`OpenDocument` 1.3, part 2, 3.3; EPUB 3.3, OCF 4.3).
 const SAID: &[&str] = &[
     "application/epub+zip",
     "application/vnd.oasis.opendocument.text",

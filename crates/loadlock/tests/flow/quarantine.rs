@@ -1,0 +1,78 @@
+//! Rejected content: gone at once, or kept where nobody else reads it, for as long as the profile says.
+
+use std::time::Duration;
+
+use loadlock::{flow::Begin, upload::Method};
+
+use crate::world::{PNG, World, png};
+
+const PAGE: &[u8] = b"<!doctype html><script>alert(1)</script>";
+const DAY: Duration = Duration::from_hours(24);
+
+fn page(method: Method) -> Begin {
+    Begin {
+        size_bytes: Some(PAGE.len() as u64),
+        method: Some(method),
+        ..png()
+    }
+}
+
+#[tokio::test]
+async fn rejected_content_is_gone_at_once_and_its_grant_is_still_used_up() {
+    let world = World::new().await;
+    for method in [Method::Put, Method::Post, Method::Multipart] {
+        let begun = world.begin(page(method)).await;
+        assert!(world.send(&begun.grant, PAGE).await.status().is_success());
+        world.complete(begun.upload.id).await.unwrap_err();
+        world.work().await;
+        let left = world.app.bucket.staged(&begun.upload.staged_key).await;
+        let left = left.unwrap().map_or(0, |object| object.size_bytes);
+        assert_eq!(left, 0, "{method:?}");
+        if method == Method::Put {
+            assert_eq!(world.send(&begun.grant, PAGE).await.status(), 412);
+        }
+    }
+    let kept = world.lies_in("staging").await;
+    assert!(kept.iter().all(|key| key.starts_with("in/")), "{kept:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_gone_at_once() {
+    let world = World::new().await;
+    let begun = world.begin(png()).await;
+    world.send(&begun.grant, PNG).await;
+    loadlock::flow::abort(&world.app, &crate::world::me(), begun.upload.id)
+        .await
+        .unwrap();
+    world.work().await;
+    let left = world.app.bucket.staged(&begun.upload.staged_key).await;
+    assert_eq!(left.unwrap().unwrap().size_bytes, 0);
+    assert_eq!(world.send(&begun.grant, PNG).await.status(), 412);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn rejected_content_is_kept_for_as_long_as_the_profile_says() {
+    let mut world = World::new().await;
+    world
+        .restart(|config| config.profiles[0].checks.quarantine = Some(7 * DAY))
+        .await;
+    let mut kept = Vec::new();
+    for method in [Method::Put, Method::Post, Method::Multipart] {
+        let begun = world.begin(page(method)).await;
+        assert!(world.send(&begun.grant, PAGE).await.status().is_success());
+        world.complete(begun.upload.id).await.unwrap_err();
+        kept.push(format!("quarantine/{}", begun.upload.id));
+    }
+    for _ in 0..6 {
+        world.clock.advance(DAY);
+        world.work().await;
+    }
+    kept.sort();
+    assert_eq!(world.lies_in("staging").await, kept);
+    world.clock.advance(DAY);
+    world.work().await;
+    assert!(world.lies_in("staging").await.is_empty());
+    world.end().await;
+}
