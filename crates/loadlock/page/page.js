@@ -71,8 +71,8 @@ async function ask(path, request) {
 
 async function start() {
   try {
-    const { api, token, profile, user } = await ask('/demo/session');
-    const client = createClient({ api, token });
+    const { api, profile, user } = await ask('/demo/session');
+    const client = createClient({ api, token: async () => (await ask('/demo/session')).token });
     session = { client, profile: await client.profile(profile) };
     showRules(session.profile);
     const who = /** @type {HTMLElement} */ (document.querySelector('.who'));

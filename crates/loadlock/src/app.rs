@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::{
-    auth::issuers::Issuers,
+    auth::{Attempts, Passwords, issuers::Issuers},
     bucket::Bucket,
     clock::{Clock, Ids},
     config::Config,
@@ -27,6 +27,9 @@ pub struct App {
     pub scanners: Scanners,
     /// Places for those who look and wait.
     pub waiting: Arc<Semaphore>,
+    pub passwords: Passwords,
+    /// Who tries to sign in.
+    pub attempts: Attempts,
 }
 
 /// How many may look and wait at once: each asks the records once a second.
@@ -41,6 +44,8 @@ impl App {
             bucket: Bucket::open(&config.store, clock.clone()).await?,
             scanners: Scanners::new(&config.scanning)?,
             config: Arc::new(config),
+            passwords: Passwords::default(),
+            attempts: Attempts::new(&clock),
             clock,
             ids,
             waiting: Arc::new(Semaphore::new(WAITING)),

@@ -1,22 +1,29 @@
 //! Who is asking: bearer tokens, kept and compared as SHA-256, or signed by the service itself or by the application.
 
+mod attempts;
 mod claims;
 pub mod issuers;
 mod jwt;
 mod keyring;
 mod link;
+mod local;
+mod password;
 mod user;
 
 use std::{net::IpAddr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 pub use self::{
+    attempts::Attempts,
     claims::Claims,
     keyring::{KeyRing, Purpose, Signature},
     link::{Link, link},
+    local::sign_in_token,
+    password::{MAX_PASSWORD_BYTES, Passwords},
 };
 pub use loadlock_sigv4::Secret;
 
@@ -96,11 +103,12 @@ impl From<Who> for Caller {
     }
 }
 
-/// A token the service knows, without the token.
+/// A token of the configuration, without the token.
 #[derive(Debug, Clone)]
 pub struct Token {
     hash: TokenHash,
     caller: Caller,
+    expires_at: Option<Timestamp>,
 }
 
 /// SHA-256 of a token.
@@ -112,6 +120,7 @@ impl Token {
         Self {
             hash: hash(token.expose()),
             caller: Caller::user(owner),
+            expires_at: None,
         }
     }
 
@@ -125,6 +134,43 @@ impl Token {
         Self {
             hash,
             caller: Caller::server(name),
+            expires_at: None,
+        }
+    }
+
+    /// The same, for these profiles only.
+    #[must_use]
+    pub fn scoped(mut self, profiles: Scope) -> Self {
+        if let Who::Server { scope, .. } = &mut self.caller.who {
+            *scope = profiles;
+        }
+        self
+    }
+
+    /// The same, until then.
+    #[must_use]
+    pub fn until(self, expires_at: Option<Timestamp>) -> Self {
+        Self { expires_at, ..self }
+    }
+
+    /// What an API key is good for.
+    pub fn scope(&self) -> Option<&Scope> {
+        match &self.caller.who {
+            Who::Server { scope, .. } => Some(scope),
+            _ => None,
+        }
+    }
+
+    /// When it ends, if it does.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
+    /// What an API key is called.
+    pub fn name(&self) -> Option<&str> {
+        match &self.caller.who {
+            Who::Server { name, .. } => Some(name),
+            _ => None,
         }
     }
 }
@@ -132,11 +178,6 @@ impl Token {
 const USER_PREFIX: &str = "llu_";
 const SERVER_PREFIX: &str = "llk_";
 const UPLOAD_PREFIX: &str = "llt_";
-
-/// A new user token from 32 random bytes.
-pub fn user_token(random: &[u8; 32]) -> Secret {
-    Secret::new(format!("{USER_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
-}
 
 /// A new API key from 32 random bytes.
 pub fn api_key(random: &[u8; 32]) -> Secret {
@@ -169,12 +210,39 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Call
         return Ok(jwt::holder(app, token).await?.into());
     }
     let given = hash(token);
-    let known = app.config.tokens.iter();
-    let found = known.fold(None, |found, token| {
-        let same = bool::from(token.hash.ct_eq(&given));
-        if same { Some(&token.caller) } else { found }
-    });
-    found.cloned().ok_or_else(|| Kind::Unauthenticated.into())
+    if let Some(known) = configured(&app.config.tokens, &given) {
+        return unexpired(app, known.caller.clone(), known.expires_at);
+    }
+    if token.starts_with(USER_PREFIX) {
+        return local::holder(app, token).await;
+    }
+    server(app, &given).await
+}
+
+/// The token of the configuration that this is the hash of. It is compared with all of them.
+fn configured<'a>(tokens: &'a [Token], given: &TokenHash) -> Option<&'a Token> {
+    tokens.iter().fold(None, |found, token| {
+        let same = bool::from(token.hash.ct_eq(given));
+        if same { Some(token) } else { found }
+    })
+}
+
+/// The holder of an API key in the records. They are asked each time, so that a key that is revoked is void at once.
+async fn server(app: &App, given: &TokenHash) -> Result<Caller, Error> {
+    let key = app.records.key(given).await?;
+    let key = key.ok_or(Kind::Unauthenticated)?;
+    let (name, scope) = (key.name, key.scope);
+    unexpired(app, Who::Server { name, scope }.into(), key.expires_at)
+}
+
+/// Only its holder can learn that a key has expired: nobody else has it.
+fn unexpired(app: &App, caller: Caller, end: Option<Timestamp>) -> Result<Caller, Error> {
+    match end {
+        Some(end) if end <= app.clock.now() => {
+            Err(Kind::Unauthenticated.because("this API key has expired: ask for another"))
+        }
+        _ => Ok(caller),
+    }
 }
 
 /// Whether an `Authorization` header carries an upload token, good or not.

@@ -17,13 +17,16 @@ mod place;
 mod policies;
 mod provision;
 mod put;
+mod records;
 mod report;
 mod rules;
 mod serve;
 mod session;
 mod settings;
 mod store;
+mod table;
 mod tasks;
+mod user;
 
 /// User uploads straight into S3: granted, inspected, promoted.
 #[derive(Debug, Parser)]
@@ -40,6 +43,7 @@ enum Command {
     Config(config::Args),
     Serve(serve::Args),
     Key(key::Args),
+    User(user::Args),
     Provision(provision::Args),
     Doctor(doctor::Args),
     Put(put::Args),
@@ -66,7 +70,8 @@ pub fn main() -> ExitCode {
             Command::Init(args) => init::run(args),
             Command::Config(args) => config::run(&args),
             Command::Serve(args) => serve::run(args).await,
-            Command::Key(args) => key::run(&args),
+            Command::Key(args) => key::run(args).await,
+            Command::User(args) => user::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Provision(args) => provision::run(args).await,
             Command::Put(args) => put::run(args).await,

@@ -5,6 +5,7 @@ pub mod file;
 pub(crate) mod forms;
 mod inspect;
 mod issuers;
+mod keys;
 mod profiles;
 mod reader;
 mod section;

@@ -42,8 +42,8 @@ pub struct Settings {
     pub api: String,
     /// The store's origin or origins, where the page's uploads and media go.
     pub s3: String,
-    /// The demo user's token: what an application's sign-in would give the browser.
-    pub token: String,
+    /// The demo user's: who asks for the page is them.
+    pub password: String,
     /// The application's server's own key.
     pub api_key: String,
 }
@@ -67,7 +67,7 @@ struct Demo {
 pub async fn router(settings: Settings) -> Result<Router, Refusal> {
     let demo = Demo {
         entries: Entries::open(&settings.database).await?,
-        service: Service::new(&settings.api, &settings.api_key)?,
+        service: Service::new(&settings)?,
         settings,
     };
     let page = page::router(&demo.settings.api, &demo.settings.s3);
@@ -96,9 +96,12 @@ async fn only_loopback(request: Request, next: Next) -> Response {
     .into_response()
 }
 
-async fn session(State(demo): State<Arc<Demo>>) -> impl IntoResponse {
-    let Settings { api, token, .. } = &demo.settings;
-    Json(json!({"api": api, "token": token, "profile": PROFILE, "user": USER}))
+/// What an application's sign-in would give the browser; asked for again, the token is a fresh one in time.
+async fn session(State(demo): State<Arc<Demo>>) -> Result<impl IntoResponse, Refusal> {
+    let (api, token) = (&demo.settings.api, demo.service.token().await?);
+    Ok(Json(
+        json!({"api": api, "token": token, "profile": PROFILE, "user": USER}),
+    ))
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! What can go wrong, as the caller is told: one table from kind to code, status and sentence.
 
-use std::{error, fmt};
+use std::{error, fmt, time::Duration};
 
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ pub struct Error {
     kind: Kind,
     detail: Option<String>,
     details: Option<Value>,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn error::Error + Send + Sync>>,
 }
 
@@ -36,6 +37,7 @@ macro_rules! kinds {
 kinds! {
     InvalidRequest      "invalid_request"      400 Never "the request is not understood"
     Unauthenticated     "unauthenticated"      401 Never "sign in: the token is missing, unknown or no longer valid"
+    SignInFailed        "sign_in_failed"       401 Never "name or password is wrong"
     Forbidden           "forbidden"            403 Never "this token may not do that"
     Revoked             "revoked"              403 Never "this permission has been taken back"
     NotFound            "not_found"            404 Never "there is no such thing, or it is not yours"
@@ -54,6 +56,7 @@ kinds! {
     MetadataRefused     "metadata_refused"     422 Never "the metadata does not follow the profile's rules"
     TooManyFiles        "too_many_files"       422 Never "these are more files than the profile takes at once"
     IdempotencyMismatch "idempotency_mismatch" 422 Never "this idempotency key came with another request before"
+    RateLimited         "rate_limited"         429 Later "these are too many requests: wait a little"
     Rejected            "rejected"             422 Never "the file was inspected and refused"
     Internal            "internal"             500 Later "something went wrong on our side"
     Unavailable         "unavailable"          503 Later "the service or its store cannot be reached right now"
@@ -123,6 +126,7 @@ impl From<Kind> for Error {
             kind,
             detail: None,
             details: None,
+            retry_after: None,
             source: None,
         }
     }
@@ -146,6 +150,11 @@ impl Error {
         self.details.as_ref()
     }
 
+    /// How long to wait before the same request may succeed, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// The causes, outermost first, for the log and for nobody else.
     pub fn sources(&self) -> String {
         let mut next = error::Error::source(self);
@@ -162,6 +171,15 @@ impl Error {
     pub fn saying(self, detail: impl Into<String>) -> Self {
         Self {
             detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// Says how long to wait.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
             ..self
         }
     }

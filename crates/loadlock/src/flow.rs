@@ -19,6 +19,7 @@ mod promote;
 mod return_to;
 mod revoke;
 mod sign;
+mod sign_in;
 mod upload_url;
 mod work;
 
@@ -38,6 +39,7 @@ pub use self::{
     return_to::return_to,
     revoke::{RevocationPage, Revoke, Revoked, restore, revocations, revoke},
     sign::{HeldPart, Signed, sign},
+    sign_in::{SignIn, SignedIn, sign_in},
     upload_url::{UploadUrl, upload_url},
 };
 pub use crate::bucket::grant::{DisplayUrl, Grant, Reading, SignedPart};

@@ -31,6 +31,7 @@ mod health;
 pub mod message;
 mod profiles;
 mod render;
+mod sign_in;
 mod trace;
 mod uploads;
 
@@ -76,6 +77,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(signed_in(OWNERS, routes!(files::show_file), files::ONE))
         .routes(signed_in(OWNERS, routes!(files::delete_file), files::ONE))
         .routes(refusing(routes!(files::open_file), files::OPEN))
+        .routes(refusing(routes!(sign_in::sign_in), sign_in::SIGN_IN))
         .routes(refusing(routes!(profiles::list_profiles), &[]))
         .routes(refusing(routes!(profiles::show_profile), profiles::ONE))
         .routes(signed_in(SERVERS, routes!(admin::list_entries), admin::AUDIT))

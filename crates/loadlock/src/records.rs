@@ -3,16 +3,18 @@
 mod audit;
 mod begins;
 mod changes;
+mod keys;
 mod replies;
 mod revocations;
 mod row;
+mod users;
 mod watch;
 
 use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
-    SqlitePool,
+    QueryBuilder, Sqlite, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -21,11 +23,14 @@ pub use self::{
     audit::{Act, Actor, Entry, Filter, NOT_OK, OK, Place},
     begins::NewBegin,
     changes::{Change, FileChange, NewClaim, Outcome},
+    keys::ApiKey,
     replies::{Answer, Reply},
     revocations::{NotASubject, Revocation, Subject},
+    users::User,
     watch::Watch,
 };
 use crate::{
+    auth::Scope,
     error::{Error, Kind},
     upload::{File, Metadata, Owner, Upload, UploadId},
 };
@@ -133,33 +138,33 @@ impl Records {
             .transpose()
     }
 
-    /// Files of one owner, or of all, newest first, older than `before`.
+    /// Files of one owner, or of all, as far as the scope goes: newest first, older than `before`.
     pub async fn files(
         &self,
-        owner: Option<&Owner>,
+        (owner, scope): (Option<&Owner>, &Scope),
         before: Option<UploadId>,
         limit: u32,
     ) -> Result<Vec<File>, Error> {
-        // Two texts instead of one with an `OR`, so that each is answered from an index.
         let before = before.unwrap_or_else(|| UploadId::from_bytes([0xff; 16]));
-        let query = match owner {
-            Some(owner) => sqlx::query(
-                "SELECT * FROM files WHERE owner = $3 AND id < $1 ORDER BY id DESC LIMIT $2",
-            )
-            .bind(row::id_bytes(before))
-            .bind(i64::from(limit))
-            .bind(owner.as_str().to_owned()),
-            None => sqlx::query("SELECT * FROM files WHERE id < $1 ORDER BY id DESC LIMIT $2")
-                .bind(row::id_bytes(before))
-                .bind(i64::from(limit)),
-        };
-        query
-            .fetch_all(&self.read)
-            .await
-            .map_err(failed)?
-            .iter()
-            .map(|found| row::file(found).map_err(failed))
-            .collect()
+        // Only what is asked for stands in the text, so that each is answered from an index.
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM files WHERE id < ");
+        query.push_bind(row::id_bytes(before));
+        if let Some(owner) = owner {
+            query.push(" AND owner = ").push_bind(owner.as_str());
+        }
+        if let Scope::Profiles(names) = scope {
+            query.push(" AND profile IN (");
+            let mut list = query.separated(", ");
+            for name in names.iter() {
+                list.push_bind(name.as_str());
+            }
+            query.push(")");
+        }
+        query.push(" ORDER BY id DESC LIMIT ");
+        query.push_bind(i64::from(limit));
+        let found = query.build().fetch_all(&self.read).await.map_err(failed)?;
+        let files = found.iter().map(|found| row::file(found).map_err(failed));
+        files.collect()
     }
 
     /// Whether the database answers.

@@ -31,3 +31,5 @@ mod schema;
 mod serve;
 #[path = "cli_program/store.rs"]
 mod store;
+#[path = "cli_program/users.rs"]
+mod users;

@@ -1,4 +1,4 @@
-//! The service's own secrets, and what they sign: upload tokens and links.
+//! The service's own secrets, and what they sign: upload tokens, local users' tokens and links.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use loadlock_sigv4::Secret;
@@ -17,6 +17,7 @@ pub struct KeyRing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     UploadToken,
+    UserToken,
     Link,
 }
 
@@ -48,6 +49,7 @@ fn sign(secret: &Secret, purpose: Purpose, message: &[u8]) -> Signature {
         Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("any length will do");
     mac.update(match purpose {
         Purpose::UploadToken => b"upload token\0",
+        Purpose::UserToken => b"user token\0",
         Purpose::Link => b"link\0",
     });
     mac.update(message);

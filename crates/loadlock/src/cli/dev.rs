@@ -28,6 +28,7 @@ use keys::Keys;
 mod announce;
 pub(super) mod keys;
 mod staging;
+mod user;
 
 const REGION: &str = "us-east-1";
 const STAGING: &str = "staging";
@@ -73,11 +74,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .context("cannot open the records")?;
     // The directory is locked, so nobody else is at work on it: a lease is a killed process's.
     app.records.free_leases().await?;
+    let signed_in = user::sign_in(&app, &keys.password).await;
+    let signed_in = signed_in.context("cannot sign the demo's user in")?;
     let demo = demo::router(demo::Settings {
         database: place.path().join("demo.db"),
         api: api.clone(),
         s3: origins(&store)?,
-        token: keys.user_token.expose().to_owned(),
+        password: keys.password.expose().to_owned(),
         api_key: keys.api_key.expose().to_owned(),
     });
     let demo = demo.await.context("cannot open the demo's database")?;
@@ -88,7 +91,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
     Session {
         api: api.clone(),
-        token: Sealed(keys.user_token.expose().to_owned()),
+        name: demo::USER.to_owned(),
+        password: Sealed(keys.password.expose().to_owned()),
     }
     .write(place.path())?;
     let ready = Announcement {
@@ -96,6 +100,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         store: &store,
         data: place.path(),
         keys: &keys,
+        token: &signed_in.token,
     };
     say(&if args.json {
         ready.json()
@@ -156,10 +161,7 @@ fn config(place: &Place, keys: &Keys, api: &str, store: StoreSettings) -> anyhow
         store,
         profiles: dev_profiles()?,
         origins: Origins::Loopback,
-        tokens: vec![
-            Token::user(&keys.user_token, demo::USER.parse()?),
-            Token::server(&keys.api_key, "demo"),
-        ],
+        tokens: vec![Token::server(&keys.api_key, "demo")],
         secrets: KeyRing::new(keys.secret.clone(), Vec::new()),
         user_secrets: Vec::new(),
         issuers: Vec::new(),

@@ -18,12 +18,13 @@ use super::{
 use crate::{
     clock::Ids,
     http::message::{
-        BeginRequest, Begun, Checksum, ChecksumAlgorithm, File, Promote, Sealed, State, Upload,
+        BeginRequest, Begun, Checksum, ChecksumAlgorithm, File, Promote, Sealed, SignInRequest,
+        State, Upload,
     },
 };
 use progress::Progress;
 use retry::{Refusal, retrying};
-use service::Service;
+use service::{Bearer, Service};
 use source::Source;
 use transfer::Transfer;
 
@@ -50,7 +51,7 @@ pub(super) struct Args {
     /// The service's address; without it, the `loadlock dev` of the data directory.
     #[arg(long, env = "LOADLOCK_API", value_name = "URL")]
     api: Option<String>,
-    /// The bearer token to upload with; without it, the demo user's of the data directory.
+    /// The bearer token to upload with; without it, the demo's user of the data directory is signed in.
     #[arg(
         long,
         env = "LOADLOCK_TOKEN",
@@ -61,7 +62,7 @@ pub(super) struct Args {
     /// Whose the files are to be, where the token is an API key.
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
-    /// Where `loadlock dev` keeps its data, to find its address and token.
+    /// Where `loadlock dev` keeps its data, to find its address and user.
     #[arg(long, default_value = DEFAULT_DATA, value_name = "DIR")]
     data: PathBuf,
     /// Form data to send along; may be repeated.
@@ -115,22 +116,25 @@ fn failure(path: &Path, error: &anyhow::Error) -> serde_json::Value {
     json!({"path": path.display().to_string(), "error": {"code": code, "message": format!("{error:#}")}})
 }
 
-/// The service that was named, else that of the data directory. A directory's token is for its own service only.
+/// The service that was named, else that of the data directory. A directory's user is known to its own service only.
 fn connect(args: &Args) -> anyhow::Result<Service> {
     if let (Some(api), Some(token)) = (&args.api, &args.token) {
-        return Service::new(api, Sealed(token.clone()));
+        return Service::new(api, Bearer::Token(Sealed(token.clone())));
     }
     let session = Session::read(&args.data)?.with_context(|| {
         let data = args.data.display();
         format!("no service is known: start `loadlock dev` with its data in {data}, or give --api and --token")
     })?;
     let api = args.api.clone().unwrap_or_else(|| session.api.clone());
-    let token = match &args.token {
-        Some(token) => Sealed(token.clone()),
-        None if api.trim_end_matches('/') == session.api => session.token,
+    let bearer = match &args.token {
+        Some(token) => Bearer::Token(Sealed(token.clone())),
+        None if api.trim_end_matches('/') == session.api => Bearer::User(SignInRequest {
+            name: session.name,
+            password: session.password,
+        }),
         None => bail!("no token for {api} is known: give one with --token"),
     };
-    Service::new(&api, token)
+    Service::new(&api, bearer)
 }
 
 /// What became of one file.

@@ -1,4 +1,4 @@
-//! `session.json`: where `loadlock dev` listens and the demo user's token, so that `loadlock put` needs no options.
+//! `session.json`: where `loadlock dev` listens and who the demo's user is, so that `loadlock put` needs no options.
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write as _},
@@ -18,7 +18,8 @@ pub(super) const DEFAULT_DATA: &str = "./loadlock-data";
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Session {
     pub(super) api: String,
-    pub(super) token: Sealed,
+    pub(super) name: String,
+    pub(super) password: Sealed,
 }
 
 impl Session {

@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -12,8 +11,8 @@ use toml::de::DeTable;
 
 use super::{
     Audit, Config, Origins,
-    forms::{CALLER, FILE, KEEP, LISTEN, NAMED_SHA256, ORIGIN, PROFILE, SECRET, SHA256, URL},
-    inspect, issuers, profiles,
+    forms::{FILE, KEEP, LISTEN, ORIGIN, PROFILE, SECRET, URL},
+    inspect, issuers, keys, profiles,
     reader::Reader,
     section::Section,
     store,
@@ -23,10 +22,7 @@ pub use super::{
     reader::{Effective, Environment},
     value::quoted,
 };
-use crate::{
-    auth::{KeyRing, Secret, Token},
-    upload::Profile,
-};
+use crate::auth::{KeyRing, Secret};
 
 /// Where the configuration is, unless something else is said.
 pub const USUAL: &str = "loadlock.toml";
@@ -124,12 +120,12 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
     let secrets = root.required_list("secrets", &SECRET);
     let user_secrets = root.list("user_secrets", &SECRET);
     let upload_url = root.optional("upload_url", &PROFILE);
-    let tokens = api_keys(&root);
     let issuers = issuers::read(&root);
     let store = store::read(root.section("store"));
     let profiles = profiles::read(&root);
+    let tokens = keys::read(&root, profiles.as_deref());
     if let (Some(Some(wanted)), Some(profiles)) = (&upload_url, &profiles) {
-        check_named(&root, wanted, profiles);
+        root.check_profile("upload_url", wanted, profiles);
     }
     let audit = audit(root.section("audit"));
     let scanning = inspect::scanning(root.section("scanning"));
@@ -172,49 +168,4 @@ fn beside(root: &Section<'_>, path: &Path, records: PathBuf) -> PathBuf {
         Place::File { .. } => path.parent().unwrap_or(Path::new("")).join(records),
         Place::Variable(_) => records,
     }
-}
-
-fn check_named(root: &Section<'_>, wanted: &str, profiles: &[Profile]) {
-    if profiles.iter().all(|profile| profile.name != wanted) {
-        let names: Vec<&str> = profiles
-            .iter()
-            .map(|profile| profile.name.as_str())
-            .collect();
-        let says = format!("is \"{wanted}\", and there is no such profile");
-        root.fault("upload_url", &says, &format!("one of {}", names.join(", ")));
-    }
-}
-
-/// From `[[api_keys]]`, or from a variable `shop=SHA-256,blog=SHA-256`.
-fn api_keys(root: &Section<'_>) -> Option<Vec<Token>> {
-    let mut names = BTreeSet::new();
-    // Two of one name would be one caller, in logs and for repeated requests.
-    let mut check = |section: &Section<'_>, setting: &str, name: &str| {
-        if !names.insert(name.to_owned()) {
-            let says = format!("{} is there twice", quoted(name));
-            section.fault(setting, &says, "a name of its own");
-        }
-    };
-    if root.is_overridden("api_keys") {
-        let keys = root.list("api_keys", &NAMED_SHA256)?.into_iter();
-        let token = |(name, hash): (String, _)| {
-            check(root, "api_keys", &name);
-            Token::server_hashed(hash, name)
-        };
-        return Some(keys.map(token).collect());
-    }
-    let tokens: Vec<Option<Token>> = root
-        .sections("api_keys")
-        .into_iter()
-        .map(|section| {
-            let name = section.required("name", &CALLER);
-            let hash = section.required("sha256", &SHA256);
-            if let Some(name) = &name {
-                check(&section, "name", name);
-            }
-            section.close();
-            Some(Token::server_hashed(hash?, name?))
-        })
-        .collect();
-    tokens.into_iter().collect()
 }

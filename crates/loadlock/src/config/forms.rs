@@ -18,6 +18,7 @@ pub(crate) enum Type {
     Text,
     Number,
     Flag,
+    Time,
 }
 
 /// Whether a value may be shown.
@@ -162,10 +163,10 @@ pub(crate) const PROFILE: Form<String> = text("\"image\"", name);
 pub(crate) const CALLER: Form<String> = text("\"shop\"", name);
 
 pub(crate) const SHA256: Form<TokenHash> = hidden(
-    "64 hexadecimal digits; `loadlock key` prints them",
+    "64 hexadecimal digits; `loadlock key print` makes them",
     |text| {
         if text.starts_with("llk_") {
-            let right = "its SHA-256; `loadlock key` prints it";
+            let right = "its SHA-256; `loadlock key print` makes both";
             return Err(Wrong::rather(
                 "is the key itself, which belongs in the application",
                 right,

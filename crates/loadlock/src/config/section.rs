@@ -13,6 +13,7 @@ use super::{
     reader::{Effective, Reader, nearest},
     value::{Found, kind, quoted, shown, written},
 };
+use crate::upload::Profile;
 
 /// A table of the file, and the variables that go over it.
 pub(super) struct Section<'r> {
@@ -233,6 +234,20 @@ impl<'r> Section<'r> {
         let place = self.place_of(name);
         let says = format!("{} {says}", self.named(name));
         self.reader.fault(place, says, right.to_owned());
+    }
+
+    /// Notes a fault where no profile has this name.
+    pub(super) fn check_profile(&self, setting: &str, wanted: &str, profiles: &[Profile]) {
+        if profiles.iter().all(|profile| profile.name != wanted) {
+            let names: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
+            let says = format!("is {}, and there is no such profile", quoted(wanted));
+            self.fault(setting, &says, &format!("one of {}", names.join(", ")));
+        }
+    }
+
+    /// Whether something is said for this setting.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
     }
 
     /// Where a setting stands, or would.

@@ -38,7 +38,7 @@ pub(super) fn shown<T>(form: &Form<T>, found: &Found<'_>) -> String {
         Found::Text(text) => (*text).to_owned(),
         Found::Item(value) => match value {
             DeValue::String(text) => quoted(text),
-            other => written(other, &[Type::Number, Type::Flag]).unwrap_or_default(),
+            other => written(other, &[Type::Number, Type::Flag, Type::Time]).unwrap_or_default(),
         },
     }
 }
@@ -49,6 +49,7 @@ pub(super) fn written(value: &DeValue<'_>, takes: &[Type]) -> Result<String, &'s
         DeValue::String(text) => (Type::Text, text.to_string()),
         DeValue::Integer(number) => (Type::Number, decimal(number.as_str(), number.radix())),
         DeValue::Boolean(flag) => (Type::Flag, flag.to_string()),
+        DeValue::Datetime(time) => (Type::Time, time.to_string()),
         _ => return Err(kind(value)),
     };
     if takes.contains(&found) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     app::App,
-    auth::{Caller, Who},
+    auth::{Caller, Scope, Who},
     bucket::grant::{DisplayUrl, Reading},
     error::{Error, Kind},
     flow,
@@ -54,13 +54,20 @@ pub struct DisplayUrls {
 /// A page of files.
 pub async fn files(app: &App, caller: &Caller, query: FileQuery) -> Result<FilePage, Error> {
     let owner = whose(caller, query.owner.as_deref())?;
+    let scope = match &caller.who {
+        Who::Server { scope, .. } => scope,
+        _ => &Scope::AllProfiles,
+    };
     let before = query.cursor.as_deref().map(str::parse).transpose();
     let before = before.map_err(|_| Kind::InvalidRequest.because("`cursor` is not one of ours"))?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=MOST).contains(&limit) {
         return Err(Kind::InvalidRequest.because(format!("`limit` is 1 to {MOST}")));
     }
-    let files = app.records.files(owner.as_ref(), before, limit).await?;
+    let files = app
+        .records
+        .files((owner.as_ref(), scope), before, limit)
+        .await?;
     let full = files.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let last = files.last().filter(|_| full);
     Ok(FilePage {

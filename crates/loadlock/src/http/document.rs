@@ -37,6 +37,7 @@ use crate::{app::App, error::Kind};
     tags(
         (name = "uploads", description = "One file's passage, from the grant to its end."),
         (name = "files", description = "What has been promoted, and how to show it."),
+        (name = "users", description = "Local users, for a site without an identity provider."),
         (name = "profiles", description = "The rules, before a file is chosen."),
         (name = "administration", description = "Who did what, and taking permissions back."),
         (name = "operations", description = "For whoever watches over the service."),

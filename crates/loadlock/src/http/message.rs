@@ -15,6 +15,7 @@ pub use self::{
     file::{DisplayUrl, File, FilePage, Link, Links, LinksRequest, Urls, UrlsRequest},
     grant::{Grant, HeldPart, Part, SignRequest, Signed, UploadUrl, UploadUrlRequest},
     profile::{MetadataRule, Profile, Profiles, Promote},
+    sign_in::{SignInRequest, SignedIn},
 };
 
 mod admin;
@@ -22,6 +23,7 @@ mod begin;
 mod file;
 mod grant;
 mod profile;
+mod sign_in;
 
 /// A signed URL, a form field or a token: it travels in an answer and nowhere else, not even into `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

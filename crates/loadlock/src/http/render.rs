@@ -305,6 +305,14 @@ pub(super) fn revocation(revocation: records::Revocation) -> message::Revocation
     }
 }
 
+pub(super) fn signed_in(signed_in: &flow::SignedIn) -> message::SignedIn {
+    message::SignedIn {
+        token: sealed(&signed_in.token),
+        expires_at: time(signed_in.expires_at),
+        owner: signed_in.owner.to_string(),
+    }
+}
+
 pub(super) fn profile(profile: &upload::Profile) -> message::Profile {
     let extensions = profile
         .extensions

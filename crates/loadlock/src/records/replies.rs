@@ -67,10 +67,7 @@ pub(super) async fn insert(
     .bind(row::millis(reply.at))
     .execute(connection)
     .await?;
-    Ok(match done.rows_affected() {
-        0 => Outcome::Lost,
-        _ => Outcome::Done,
-    })
+    Ok(row::outcome(&done))
 }
 
 /// Forgets the replies whose time is over.

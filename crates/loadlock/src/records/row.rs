@@ -4,8 +4,12 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{
+    Row as _,
+    sqlite::{SqliteQueryResult, SqliteRow},
+};
 
+use super::Outcome;
 use crate::{
     clock::from_millis,
     upload::{File, Metadata, ObjectKey, Owner, State, Upload, UploadId},
@@ -94,6 +98,14 @@ pub(super) fn signed(size: u64) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }
 
+/// Whether a statement for one row found its row, or its place.
+pub(super) fn outcome(done: &SqliteQueryResult) -> Outcome {
+    match done.rows_affected() {
+        0 => Outcome::Lost,
+        _ => Outcome::Done,
+    }
+}
+
 pub(super) fn to_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }
@@ -113,7 +125,7 @@ pub(super) fn digest(bytes: Vec<u8>) -> Result<[u8; 32]> {
         .map_err(|_| decode("a digest has 32 bytes"))
 }
 
-fn parsed<T>(row: &SqliteRow, column: &str) -> Result<T>
+pub(super) fn parsed<T>(row: &SqliteRow, column: &str) -> Result<T>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {

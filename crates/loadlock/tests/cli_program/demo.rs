@@ -153,9 +153,10 @@ async fn a_name_that_was_made_to_point_here_gets_no_token() {
         .json()
         .await
         .unwrap();
-    assert_eq!(
-        (&session["token"], &session["profile"]),
-        (&page.dev.ready["token"], &json!("post"))
+    assert_eq!(session["profile"], "post");
+    assert!(
+        session["token"].as_str().unwrap().starts_with("llu_"),
+        "{session}"
     );
 }
 

@@ -25,6 +25,7 @@ fn each_command_names_its_options() {
         "put",
         "serve",
         "store",
+        "user",
     ] {
         insta::assert_snapshot!(command, help(&[command, "--help"]));
     }

@@ -49,6 +49,8 @@ async fn dev_says_one_line_when_ready_and_stops_when_asked() {
         "data",
         "staging_bucket",
         "final_bucket",
+        "user",
+        "password",
         "token",
         "api_key",
     ] {

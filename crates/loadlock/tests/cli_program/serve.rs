@@ -424,10 +424,6 @@ metadata.title.required = true
     secrets = ["…"]                             # loadlock.toml:2
     user_secrets = []                           # default
 
-    [[api_keys]]
-    name = "shop"                               # loadlock.toml:4
-    sha256 = "…"                                # loadlock.toml:5
-
     [store]
     endpoint = "https://s3.example.com"         # loadlock.toml:7
     public_endpoint = "https://s3.example.com"  # default
@@ -481,6 +477,11 @@ metadata.title.required = true
     required = true                             # loadlock.toml:19
     max_length = 2048                           # default
 
+    [[api_keys]]
+    name = "shop"                               # loadlock.toml:4
+    sha256 = "…"                                # loadlock.toml:5
+    profiles = []                               # default
+
     [audit]
     keep = "365 days"                           # default
 
@@ -492,7 +493,7 @@ metadata.title.required = true
 
 #[test]
 fn a_key_is_made_with_what_the_configuration_keeps_of_it() {
-    let output = run(&["key", "shop", "--json"]);
+    let output = run(&["key", "print", "shop", "--json"]);
     let made: Value = serde_json::from_str(stdout(&output)).unwrap();
     let key = made["key"].as_str().unwrap();
     assert!(key.starts_with("llk_") && key.len() > 40, "{key}");
@@ -500,11 +501,11 @@ fn a_key_is_made_with_what_the_configuration_keeps_of_it() {
         .map(|byte| format!("{byte:02x}"))
         .concat();
     assert_eq!(made["sha256"], hash);
-    let output = run(&["key", "shop"]);
+    let output = run(&["key", "print", "shop"]);
     let text = stdout(&output);
     assert!(
         text.contains("[[api_keys]]\nname = \"shop\"\nsha256 = \""),
         "{text}"
     );
-    assert_eq!(run(&["key", "my shop"]).status.code(), Some(2));
+    assert_eq!(run(&["key", "print", "my shop"]).status.code(), Some(2));
 }

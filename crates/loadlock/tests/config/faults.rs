@@ -79,7 +79,7 @@ fn everything_that_is_missing_is_missed_at_once() {
     loadlock.toml:3: `api_keys.name` is missing
       → name = "shop"
     loadlock.toml:3: `api_keys.sha256` is missing
-      → sha256 = 64 hexadecimal digits; `loadlock key` prints them
+      → sha256 = 64 hexadecimal digits; `loadlock key print` makes them
     "#);
 }
 
@@ -212,17 +212,17 @@ fn secrets_are_long_and_keys_are_not_pasted_where_their_hash_belongs() {
     let key = |text: &str| format!("[[api_keys]]\nname = \"shop\"\nsha256 = \"{text}\"");
     assert_snapshot!(top(&key("llk_Qm9uam91cg")), @r"
     loadlock.toml:5: `api_keys.sha256` is the key itself, which belongs in the application
-      → its SHA-256; `loadlock key` prints it
+      → its SHA-256; `loadlock key print` makes both
     ");
     assert_snapshot!(top(&key("abc")), @r"
     loadlock.toml:5: `api_keys.sha256` is no SHA-256
-      → 64 hexadecimal digits; `loadlock key` prints them
+      → 64 hexadecimal digits; `loadlock key print` makes them
     ");
     assert_snapshot!(top(&key("abc").replace("shop", "my shop")), @r#"
     loadlock.toml:4: `api_keys.name`: "my shop" is no name, which is 1 to 64 letters, digits, hyphens and underscores
       → "shop"
     loadlock.toml:5: `api_keys.sha256` is no SHA-256
-      → 64 hexadecimal digits; `loadlock key` prints them
+      → 64 hexadecimal digits; `loadlock key print` makes them
     "#);
 }
 
@@ -244,6 +244,32 @@ fn every_key_has_a_name_of_its_own() {
     LOADLOCK_API_KEYS: `api_keys` "shop" is there twice
       → a name of its own
     "#);
+}
+
+#[test]
+fn a_key_is_for_profiles_that_are_there_and_until_a_time() {
+    let hash = "0".repeat(64);
+    let key = |more: &str| format!("[[api_keys]]\nname = \"shop\"\nsha256 = \"{hash}\"\n{more}");
+    assert_snapshot!(top(&key("profiles = [\"images\"]")), @r#"
+    loadlock.toml:6: `api_keys.profiles` is "images", and there is no such profile
+      → one of image
+    "#);
+    assert_snapshot!(top(&key("profiles = []")), @r#"
+    loadlock.toml:6: `api_keys.profiles` is empty
+      → ["image"]
+    "#);
+    assert_snapshot!(top(&key("expires_at = \"90 days\"")), @r#"
+    loadlock.toml:6: `api_keys.expires_at`: "90 days" is no time
+      → 2027-01-31, or 2027-01-31T12:00:00Z
+    "#);
+    for sound in [
+        "profiles = [\"image\"]",
+        "expires_at = 2027-01-31",
+        "expires_at = 2027-01-31T12:00:00Z",
+        "expires_at = \"2027-01-31\"",
+    ] {
+        loaded(&[TOP, &key(sound), "\n", STORE, IMAGE].concat(), &[]).unwrap();
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use axum::{
 };
 use loadlock::{
     app::App,
-    auth::{self, KeyRing, Secret, Token},
+    auth::{KeyRing, Secret, Token},
     bucket::{
         CopyPin, Credentials, ReaderIdentity, ServerIdentity, StoreSettings, Style,
         UploaderIdentity,
@@ -62,7 +62,7 @@ impl Service {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ids = Ids::seeded(1);
-        let user = auth::user_token(&ids.secret().unwrap());
+        let user = Secret::new("llu_of-the-demo-user");
         let pair = |name: &str| Credentials::new(name, "secret");
         let config = Config {
             api_url: "http://127.0.0.1:8080".to_owned(),

@@ -5,8 +5,10 @@ use serde_json::json;
 
 use super::keys::Keys;
 use crate::{
+    auth::Secret,
     bucket::StoreSettings,
     cli::{bold, session::DEFAULT_DATA},
+    demo,
 };
 
 pub(super) struct Announcement<'a> {
@@ -14,10 +16,12 @@ pub(super) struct Announcement<'a> {
     pub(super) store: &'a StoreSettings,
     pub(super) data: &'a Path,
     pub(super) keys: &'a Keys,
+    /// The demo's user's, good for an hour.
+    pub(super) token: &'a Secret,
 }
 
 impl Announcement<'_> {
-    /// One line for programs, the demo user's token and the demo's API key in it.
+    /// One line for programs, the demo's user, a token of theirs and the demo's API key in it.
     pub(super) fn json(&self) -> String {
         json!({
             "api": self.api,
@@ -26,7 +30,9 @@ impl Announcement<'_> {
             "data": self.data.display().to_string(),
             "staging_bucket": self.store.staging_bucket,
             "final_bucket": self.store.final_bucket,
-            "token": self.keys.user_token.expose(),
+            "user": demo::USER,
+            "password": self.keys.password.expose(),
+            "token": self.token.expose(),
             "api_key": self.keys.api_key.expose(),
         })
         .to_string()

@@ -1,4 +1,4 @@
-//! The demo's tokens and the three identities' key pairs: made once, kept in the data directory for its owner's eyes.
+//! The demo's password and API key, and the three identities' key pairs: made once, kept in the data directory for its owner's eyes.
 use std::{fmt::Write as _, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -16,7 +16,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Keys {
     pub(super) secret: Secret,
-    pub(super) user_token: Secret,
+    /// Of the demo's user.
+    pub(super) password: Secret,
     pub(super) api_key: Secret,
     pub(super) uploader: Credentials,
     pub(super) server: Credentials,
@@ -26,9 +27,9 @@ pub(super) struct Keys {
 /// The same as `keys.json` holds it.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    /// Absent from a file that was made before there was one.
+    /// Absent, like the password, from a file that was made before there was one.
     secret: Option<Sealed>,
-    user_token: Sealed,
+    password: Option<Sealed>,
     api_key: Sealed,
     uploader: KeptPair,
     server: KeptPair,
@@ -49,8 +50,12 @@ impl Keys {
             Some(kept) => kept,
             None => make(ids)?,
         };
-        if kept.secret.is_none() {
-            kept.secret = Some(secret(ids)?);
+        if kept.secret.is_none() || kept.password.is_none() {
+            for missing in [&mut kept.secret, &mut kept.password] {
+                if missing.is_none() {
+                    *missing = Some(secret(ids)?);
+                }
+            }
             write_private(&path, &kept)?;
         }
         Ok(kept.into())
@@ -59,10 +64,11 @@ impl Keys {
 
 impl From<Kept> for Keys {
     fn from(kept: Kept) -> Self {
+        let made = |kept: Option<Sealed>| Secret::new(kept.map(|kept| kept.0).unwrap_or_default());
         let pair = |kept: KeptPair| Credentials::new(kept.access_key_id, kept.secret_access_key.0);
         Self {
-            secret: Secret::new(kept.secret.map(|secret| secret.0).unwrap_or_default()),
-            user_token: Secret::new(kept.user_token.0),
+            secret: made(kept.secret),
+            password: made(kept.password),
             api_key: Secret::new(kept.api_key.0),
             uploader: pair(kept.uploader),
             server: pair(kept.server),
@@ -78,7 +84,7 @@ fn secret(ids: &Ids) -> anyhow::Result<Sealed> {
 fn make(ids: &Ids) -> anyhow::Result<Kept> {
     Ok(Kept {
         secret: None,
-        user_token: Sealed(auth::user_token(&ids.secret()?).expose().to_owned()),
+        password: None,
         api_key: Sealed(auth::api_key(&ids.secret()?).expose().to_owned()),
         uploader: kept_pair(ids, "UPLOADER")?,
         server: kept_pair(ids, "SERVER")?,

@@ -132,7 +132,8 @@ fn identities(answers: &Answers, ids: &Ids) -> anyhow::Result<String> {
 }
 
 const KEYS: &str = "\
-# The application's servers. `loadlock key NAME` makes another key, and this for it.
+# The application's servers. `loadlock key create NAME` makes another key, which the records keep; `loadlock key print NAME` one with
+# such lines for it. With `profiles = [\"image\"]` it is good for those alone; with `expires_at = 2027-01-31` until then.
 ";
 
 const PROFILES: &str = r#"# What may be uploaded: one section for each kind.

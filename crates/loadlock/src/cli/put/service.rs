@@ -4,44 +4,86 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::{sync::Mutex, time::Instant};
 
 use super::retry::{Refusal, Trouble, retrying, unreachable};
 use crate::http::message::{
-    BeginRequest, Begun, ErrorAnswer, File, Profile, Sealed, SignRequest, Signed, Upload,
+    BeginRequest, Begun, ErrorAnswer, File, Profile, Sealed, SignInRequest, SignRequest, Signed,
+    SignedIn, Upload,
 };
 
 /// Longer than the longest wait that the service grants.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A sign-in is renewed well before its token ends, which it does after an hour.
+const RENEWED: Duration = Duration::from_mins(30);
+
+/// On whose behalf.
+#[derive(Debug)]
+pub(super) enum Bearer {
+    Token(Sealed),
+    /// A local user, to be signed in.
+    User(SignInRequest),
+}
 
 /// A service's address and the right to use it.
 #[derive(Debug)]
 pub(super) struct Service {
     http: reqwest::Client,
     api: Url,
-    token: Sealed,
+    bearer: Bearer,
+    /// What a user was signed in with, and when.
+    signed_in: Mutex<Option<(Sealed, Instant)>>,
 }
 
 impl Service {
-    pub(super) fn new(api: &str, token: Sealed) -> anyhow::Result<Self> {
+    pub(super) fn new(api: &str, bearer: Bearer) -> anyhow::Result<Self> {
         // What ends in a slash keeps its path when another is joined to it.
         let api: Url = format!("{}/", api.trim_end_matches('/'))
             .parse()
             .with_context(|| format!("`{api}` is no address"))?;
         let http = client(&api)?.timeout(PATIENCE).build()?;
-        Ok(Self { http, api, token })
+        Ok(Self {
+            http,
+            api,
+            bearer,
+            signed_in: Mutex::default(),
+        })
+    }
+
+    /// The token given, or one of a sign-in that is not long ago.
+    async fn token(&self) -> Result<Sealed, Trouble> {
+        let user = match &self.bearer {
+            Bearer::Token(token) => return Ok(token.clone()),
+            Bearer::User(user) => user,
+        };
+        let mut held = self.signed_in.lock().await;
+        if let Some((token, since)) = &*held
+            && since.elapsed() < RENEWED
+        {
+            return Ok(token.clone());
+        }
+        let sign_in = self.http.post(self.address("v1/sign-in")?).json(user);
+        let SignedIn { token, .. } = self.answered(sign_in).await?;
+        *held = Some((token.clone(), Instant::now()));
+        Ok(token)
+    }
+
+    fn address(&self, path: &str) -> Result<Url, Trouble> {
+        let joined = self.api.join(path);
+        joined.map_err(|error| Trouble::Lasting(error.into()))
     }
 
     pub(super) async fn profile(&self, name: &str) -> anyhow::Result<Profile> {
         let path = format!("v1/profiles/{name}");
-        Ok(self
-            .call(Method::GET, &path, &self.token, None::<&()>)
-            .await?)
+        let token = self.token().await?;
+        Ok(self.call(Method::GET, &path, &token, None::<&()>).await?)
     }
 
     /// Repeated under one key, so that a lost answer begins nothing twice.
     pub(super) async fn begin(&self, request: &BeginRequest, key: &str) -> anyhow::Result<Begun> {
         retrying(|| async {
-            let begin = self.request(Method::POST, "v1/uploads", &self.token)?;
+            let begin = self.request(Method::POST, "v1/uploads", &self.token().await?)?;
             let begin = begin.header("idempotency-key", key).json(request);
             self.answered(begin).await
         })
@@ -79,7 +121,11 @@ impl Service {
 
     pub(super) async fn file(&self, id: &str) -> anyhow::Result<File> {
         let path = format!("v1/files/{id}");
-        retrying(|| self.call(Method::GET, &path, &self.token, None::<&()>)).await
+        retrying(|| async {
+            let token = self.token().await?;
+            self.call(Method::GET, &path, &token, None::<&()>).await
+        })
+        .await
     }
 
     async fn call<T: DeserializeOwned>(
@@ -102,10 +148,7 @@ impl Service {
         path: &str,
         token: &Sealed,
     ) -> Result<RequestBuilder, Trouble> {
-        let url = self
-            .api
-            .join(path)
-            .map_err(|error| Trouble::Lasting(error.into()))?;
+        let url = self.address(path)?;
         Ok(self.http.request(method, url).bearer_auth(&token.0))
     }
 
