@@ -30,6 +30,7 @@ pub use loadlock_sigv4::Secret;
 use crate::{
     app::App,
     error::{Error, Kind},
+    records::{Act, Entry, Subject},
     upload::{Owner, UploadId},
 };
 
@@ -197,8 +198,19 @@ pub fn hash(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// Who an `Authorization` header speaks for.
+/// Who an `Authorization` header speaks for. A revoked API key is as none at once.
 pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Caller, Error> {
+    let caller = holder(app, authorization).await?;
+    if let Who::Server { name, .. } = &caller.who {
+        let key = Subject::ApiKey(name.clone());
+        if app.records.revoked(&[key]).await?.is_some() {
+            return Err(refused(app, &caller, "this API key is revoked"));
+        }
+    }
+    Ok(caller)
+}
+
+async fn holder(app: &App, authorization: Option<&str>) -> Result<Caller, Error> {
     let token = authorization
         .and_then(bearer)
         .ok_or(Kind::Unauthenticated)?;
@@ -239,10 +251,19 @@ async fn server(app: &App, given: &TokenHash) -> Result<Caller, Error> {
 fn unexpired(app: &App, caller: Caller, end: Option<Timestamp>) -> Result<Caller, Error> {
     match end {
         Some(end) if end <= app.clock.now() => {
-            Err(Kind::Unauthenticated.because("this API key has expired: ask for another"))
+            let why = "this API key has expired: ask for another";
+            Err(refused(app, &caller, why))
         }
         _ => Ok(caller),
     }
+}
+
+/// Somebody known is not let in: that is written down.
+fn refused(app: &App, caller: &Caller, why: &str) -> Error {
+    let error = Kind::Unauthenticated.because(why);
+    let entry = Entry::new(Act::Authenticate, Some(caller), app.clock.now());
+    app.records.note(entry.refused(&error));
+    error
 }
 
 /// Whether an `Authorization` header carries an upload token, good or not.

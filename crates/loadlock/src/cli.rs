@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::file::Faults;
 
+mod audit;
 mod config;
 mod dev;
 mod doctor;
@@ -19,6 +20,7 @@ mod provision;
 mod put;
 mod records;
 mod report;
+mod revoke;
 mod rules;
 mod serve;
 mod session;
@@ -46,6 +48,8 @@ enum Command {
     User(user::Args),
     Provision(provision::Args),
     Doctor(doctor::Args),
+    Audit(audit::Args),
+    Revoke(revoke::Args),
     Put(put::Args),
     Store(store::Args),
 }
@@ -74,6 +78,8 @@ pub fn main() -> ExitCode {
             Command::User(args) => user::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Provision(args) => provision::run(args).await,
+            Command::Audit(args) => audit::run(args).await,
+            Command::Revoke(args) => revoke::run(args).await,
             Command::Put(args) => put::run(args).await,
             Command::Store(args) => store::run(args).await,
         }

@@ -73,7 +73,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(open_to_all(OWNERS, routes!(forms::sign_upload_url), forms::UPLOAD_URL))
         .routes(signed_in(OWNERS, routes!(files::list_files), files::LIST))
         .routes(signed_in(OWNERS, routes!(files::sign_urls), files::URLS))
-        .routes(signed_in(OWNERS, routes!(files::sign_links), files::URLS))
+        .routes(signed_in(OWNERS, routes!(files::sign_links), files::LINKS))
         .routes(signed_in(OWNERS, routes!(files::show_file), files::ONE))
         .routes(signed_in(OWNERS, routes!(files::delete_file), files::ONE))
         .routes(refusing(routes!(files::open_file), files::OPEN))

@@ -87,6 +87,15 @@ impl Records {
         })
     }
 
+    /// The same, but of a file that is there.
+    pub async fn there(path: &Path) -> Result<Self, Error> {
+        if !path.exists() {
+            let path = path.display();
+            return Err(Kind::NotFound.because(format!("there are no records at {path}")));
+        }
+        Self::open(path).await
+    }
+
     /// Records new uploads, or nothing where a reply is kept under their key. Durable when this returns, together with the
     /// others that began just now. The uploads come back.
     pub async fn begin(&self, begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Error> {

@@ -15,6 +15,8 @@ mod identities;
 mod keys;
 #[path = "cli_program/kill.rs"]
 mod kill;
+#[path = "cli_program/ledger.rs"]
+mod ledger;
 #[path = "cli_program/media.rs"]
 mod media;
 #[path = "cli_program/program.rs"]

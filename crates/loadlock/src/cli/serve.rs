@@ -46,9 +46,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if !args.no_workers {
         tasks.jobs(app.clone());
     }
+    let records = app.records.clone();
     tasks.api(http::router(app), listener);
     say(&ready)?;
-    tasks.until_asked().await
+    let ended = tasks.until_asked().await;
+    records.flush_notes().await;
+    ended
 }
 
 /// A store that lets a stranger add to a signed request lets them do whatever its signer may.

@@ -1,6 +1,7 @@
 //! Begin: apply the profile, record, sign. One file or many; once, however often it is asked for under one key.
 
 mod admit;
+mod refusals;
 mod repeat;
 
 use std::collections::BTreeSet;
@@ -9,8 +10,11 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 pub(super) use self::admit::origin;
-use self::admit::{admit, admit_unmeasured, owner};
 pub use self::repeat::Idempotency;
+use self::{
+    admit::{admit, admit_unmeasured, owner},
+    refusals::Wish,
+};
 use crate::{
     app::App,
     auth::{self, Caller, Secret},
@@ -94,9 +98,10 @@ pub async fn begin(
     begin: Begin,
     idempotency: Option<&Idempotency>,
 ) -> Result<Begun, Error> {
-    let name = begin.profile.clone();
+    let (name, wish) = (begin.profile.clone(), Wish::one(&begin));
     let admit = |profile: &Profile| vec![admit(app, caller, profile, begin)];
-    only(begin_all(app, caller, &name, idempotency, admit).await?)
+    let answer = only(begin_all(app, caller, &name, idempotency, admit).await);
+    answer.inspect_err(|error| wish.note(app, caller, Err(error)))
 }
 
 /// Begins an upload of a type but of no declared size, for clients that know of no such thing: a PUT whose size is the
@@ -107,17 +112,30 @@ pub(super) async fn begin_unmeasured(
     begin: Begin,
     idempotency: Option<&Idempotency>,
 ) -> Result<Begun, Error> {
-    let name = begin.profile.clone();
+    let (name, wish) = (begin.profile.clone(), Wish::one(&begin));
     let admit = |profile: &Profile| vec![admit_unmeasured(app, caller, profile, begin)];
-    only(begin_all(app, caller, &name, idempotency, admit).await?)
+    let answer = only(begin_all(app, caller, &name, idempotency, admit).await);
+    answer.inspect_err(|error| wish.note(app, caller, Err(error)))
 }
 
-fn only(mut begun: Each<Begun>) -> Result<Begun, Error> {
-    begun.pop().unwrap_or_else(|| Err(Kind::Internal.into()))
+fn only(begun: Result<Each<Begun>, Error>) -> Result<Begun, Error> {
+    begun?.pop().unwrap_or_else(|| Err(Kind::Internal.into()))
 }
 
 /// Begins several uploads, each of which is begun or refused by itself. They are recorded together.
 pub async fn begin_many(
+    app: &App,
+    caller: &Caller,
+    many: BeginMany,
+    idempotency: Option<&Idempotency>,
+) -> Result<Vec<Named<Begun>>, Error> {
+    let wish = Wish::many(&many);
+    let begun = begin_each(app, caller, many, idempotency).await;
+    wish.note(app, caller, begun.as_deref());
+    begun
+}
+
+async fn begin_each(
     app: &App,
     caller: &Caller,
     many: BeginMany,
@@ -198,7 +216,8 @@ async fn begin_all(
     }
     let profile = flow::profile(app, profile)?;
     gate::enter(app, caller, profile).await?;
-    let admitted = admit(profile);
+    let mut admitted = admit(profile);
+    gate::check_owners(app, caller, &mut admitted).await?;
     let now = app.clock.now();
     let reply = idempotency.map(|idempotency| idempotency.reply(caller, &admitted, now));
     let mut uploads = Vec::with_capacity(admitted.len());

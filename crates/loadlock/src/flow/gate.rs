@@ -4,16 +4,43 @@ use crate::{
     app::App,
     auth::{Caller, Claims, Who},
     error::{Error, Kind},
-    upload::Profile,
+    flow::revoke,
+    records::Subject,
+    upload::{Owner, Profile, Upload},
 };
 
 /// Lets a caller begin under this profile, or says why not.
-#[expect(
-    clippy::unused_async,
-    reason = "who is revoked is known to the records"
-)]
-pub(super) async fn enter(_app: &App, caller: &Caller, profile: &Profile) -> Result<(), Error> {
+pub(super) async fn enter(app: &App, caller: &Caller, profile: &Profile) -> Result<(), Error> {
+    let mut subjects = vec![Subject::Profile(profile.name.clone())];
+    match &caller.who {
+        Who::User { owner, .. } => subjects.push(Subject::Owner(owner.clone())),
+        Who::Server { name, .. } => subjects.push(Subject::ApiKey(name.clone())),
+        Who::Nobody => subjects.push(Subject::Owner(Owner::anonymous())),
+        Who::Upload { .. } => {}
+    }
+    revoke::check(app, &subjects).await?;
     admitted(caller, profile)
+}
+
+/// An application's server begins for owners of its choice, who may be revoked.
+pub(super) async fn check_owners(
+    app: &App,
+    caller: &Caller,
+    files: &mut [Result<Upload, Error>],
+) -> Result<(), Error> {
+    let Who::Server { .. } = caller.who else {
+        return Ok(());
+    };
+    for file in files {
+        if let Ok(upload) = file {
+            let checked = revoke::check(app, &[Subject::Owner(upload.owner.clone())]).await;
+            match checked {
+                Err(error) if error.kind() == Kind::Revoked => *file = Err(error),
+                checked => checked?,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn admitted(caller: &Caller, profile: &Profile) -> Result<(), Error> {

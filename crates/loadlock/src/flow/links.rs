@@ -10,6 +10,8 @@ use crate::{
     auth::{self, Caller, Secret, Who},
     clock::{after, from_millis, rounded},
     error::Error,
+    flow::revoke,
+    records::Subject,
     upload::{Profile, Read, UploadId},
 };
 
@@ -48,6 +50,9 @@ pub async fn links(
         let end = after(app.clock.now(), lifetime);
         from_millis(end.as_second().saturating_mul(1000))
     });
+    if let Who::User { owner, .. } = &caller.who {
+        revoke::check(app, &[Subject::Owner(owner.clone())]).await?;
+    }
     let mut links = Vec::with_capacity(ids.len());
     let mut missing = Vec::new();
     for id in ids {
@@ -55,6 +60,10 @@ pub async fn links(
             missing.push(*id);
             continue;
         };
+        if revoke::is_file_revoked(app, &file).await? {
+            missing.push(*id);
+            continue;
+        }
         let usual = usual_end(app, &file.profile);
         let until = match (asked, usual, &caller.who) {
             (Some(asked), Some(usual), Who::User { .. }) => Some(asked.min(usual)),

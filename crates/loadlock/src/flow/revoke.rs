@@ -10,7 +10,7 @@ use crate::{
         complete::step,
     },
     records::{Act, Entry, Outcome, Revocation, Subject},
-    upload::{Rejection, State, Upload},
+    upload::{File, Rejection, State, Upload},
 };
 
 /// How many revocations one page has.
@@ -47,6 +47,16 @@ pub(super) async fn check_open(
 pub(super) async fn is_revoked(app: &App, upload: &Upload) -> Result<bool, Error> {
     let found = app.records.revoked(&Subject::of(upload)).await?;
     Ok(found.is_some())
+}
+
+/// Whether a file hangs on something revoked: it stays, and nothing new leads to it.
+pub(super) async fn is_file_revoked(app: &App, file: &File) -> Result<bool, Error> {
+    let subjects = [
+        Subject::Owner(file.owner.clone()),
+        Subject::Profile(file.profile.clone()),
+        Subject::Upload(file.id),
+    ];
+    Ok(app.records.revoked(&subjects).await?.is_some())
 }
 
 /// Ends a leased upload that hangs on something revoked.

@@ -74,7 +74,7 @@ pub(super) async fn list_entries(
     };
     let page = flow::audit(&app, &caller, &query).await?;
     Ok(Json(AuditPage {
-        entries: page.entries.into_iter().map(render::entry).collect(),
+        entries: page.entries.into_iter().map(Into::into).collect(),
         next_cursor: page.next_cursor,
     }))
 }

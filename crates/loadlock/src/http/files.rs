@@ -30,6 +30,12 @@ const MARGIN_SECONDS: i64 = 30;
 
 pub(super) const LIST: &[Kind] = &[Kind::InvalidRequest, Kind::Forbidden];
 pub(super) const URLS: &[Kind] = &[Kind::InvalidRequest, Kind::Forbidden, Kind::BodyTooLarge];
+pub(super) const LINKS: &[Kind] = &[
+    Kind::InvalidRequest,
+    Kind::Forbidden,
+    Kind::Revoked,
+    Kind::BodyTooLarge,
+];
 pub(super) const ONE: &[Kind] = &[Kind::Forbidden, Kind::NotFound];
 pub(super) const OPEN: &[Kind] = &[
     Kind::InvalidRequest,

@@ -278,19 +278,21 @@ pub(super) fn link(link: &flow::FileLink) -> message::Link {
     }
 }
 
-pub(super) fn entry(entry: records::Entry) -> message::AuditEntry {
-    message::AuditEntry {
-        at: time(entry.at),
-        act: entry.act.name().to_owned(),
-        outcome: entry.outcome.into_owned(),
-        actor: entry.actor.to_string(),
-        owner: entry.owner,
-        profile: entry.profile,
-        upload: entry.upload.map(|id| id.to_string()),
-        size: entry.size_bytes,
-        key: entry.key,
-        address: entry.address.map(|address| address.to_string()),
-        detail: entry.detail,
+impl From<records::Entry> for message::AuditEntry {
+    fn from(entry: records::Entry) -> Self {
+        Self {
+            at: time(entry.at),
+            act: entry.act.name().to_owned(),
+            outcome: entry.outcome.into_owned(),
+            actor: entry.actor.to_string(),
+            owner: entry.owner,
+            profile: entry.profile,
+            upload: entry.upload.map(|id| id.to_string()),
+            size: entry.size_bytes,
+            key: entry.key,
+            address: entry.address.map(|address| address.to_string()),
+            detail: entry.detail,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The audit log: who did what, when, from where, and what came of it. Rows are added, and cleared away once they are old.
 
+mod filter;
 mod notes;
 
 use std::{
@@ -10,8 +11,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
+pub use self::filter::{Filter, NOT_OK, Place};
+use self::filter::{entry, select};
 pub(super) use self::notes::Notes;
 use super::{Records, failed, row};
 use crate::{
@@ -22,8 +25,6 @@ use crate::{
 
 /// The outcome of what was done as asked.
 pub const OK: &str = "ok";
-/// Stands in a filter for every other outcome.
-pub const NOT_OK: &str = "not_ok";
 /// How many are recorded in one statement.
 const ROWS: usize = 64;
 const COLUMNS: usize = 11;
@@ -117,6 +118,11 @@ impl Actor {
         Self(format!("key {name}").into())
     }
 
+    /// As it was written down.
+    fn of(text: String) -> Self {
+        Self(text.into())
+    }
+
     /// Its text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -192,11 +198,21 @@ impl Entry {
         }
     }
 
+    /// What waits for its turn is kept in memory: no longer than it will be written.
+    fn bounded(mut self) -> Self {
+        for text in [&mut self.owner, &mut self.profile, &mut self.detail] {
+            if let Some(long) = text.as_deref().filter(|text| bounded(text) != *text) {
+                *text = Some(bounded(long).to_owned());
+            }
+        }
+        self
+    }
+
     /// An upload was begun.
     fn begin(upload: &Upload) -> Self {
         let actor = match &upload.api_key {
             Some(name) => Actor::key(name),
-            None if upload.owner.as_str() == "anonymous" => Actor::ANONYMOUS,
+            None if upload.owner.is_anonymous() => Actor::ANONYMOUS,
             None => Actor::user(&upload.owner),
         };
         Self {
@@ -206,30 +222,6 @@ impl Entry {
             ..Self::new(Act::Begin, None, upload.created_at()).of(upload)
         }
     }
-}
-
-/// Which entries; all of what is said holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    pub owner: Option<String>,
-    pub act: Option<Act>,
-    /// `not_ok`: any but `ok`.
-    pub outcome: Option<String>,
-    pub upload: Option<UploadId>,
-    pub profile: Option<String>,
-    pub actor: Option<String>,
-    /// From then on.
-    pub since: Option<Timestamp>,
-    /// Before then.
-    pub until: Option<Timestamp>,
-}
-
-/// An entry's place in the order of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// In unix milliseconds.
-    pub at: i64,
-    pub id: i64,
 }
 
 impl Records {
@@ -252,7 +244,7 @@ impl Records {
     /// Writes an entry down soon, together with others. For refusals and the like, which change nothing: what changes records
     /// has its entry in the same transaction. When too many wait it is dropped, and counted.
     pub fn note(&self, entry: Entry) {
-        self.notes.note(entry);
+        self.notes.note(entry.bounded());
     }
 
     /// Waits until all that was noted so far is written down.
@@ -277,70 +269,6 @@ impl Records {
         .map_err(failed)?;
         Ok(done.rows_affected())
     }
-}
-
-fn select(filter: &Filter, before: Option<Place>) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new("SELECT * FROM audit WHERE at >= ");
-    query.push_bind(filter.since.map_or(i64::MIN, row::millis));
-    let texts = [
-        ("owner", filter.owner.as_deref()),
-        ("act", filter.act.map(Act::name)),
-        ("profile", filter.profile.as_deref()),
-        ("actor", filter.actor.as_deref()),
-    ];
-    for (column, wanted) in texts {
-        if let Some(wanted) = wanted {
-            query.push(format!(" AND {column} = "));
-            query.push_bind(wanted.to_owned());
-        }
-    }
-    match filter.outcome.as_deref() {
-        None => {}
-        Some(NOT_OK) => {
-            query.push(" AND outcome <> ").push_bind(OK);
-        }
-        Some(outcome) => {
-            query.push(" AND outcome = ").push_bind(outcome.to_owned());
-        }
-    }
-    if let Some(upload) = filter.upload {
-        query.push(" AND upload_id = ");
-        query.push_bind(row::id_bytes(upload));
-    }
-    if let Some(until) = filter.until {
-        query.push(" AND at < ").push_bind(row::millis(until));
-    }
-    if let Some(Place { at, id }) = before {
-        query.push(" AND (at, id) < (").push_bind(at);
-        query.push(", ").push_bind(id).push(")");
-    }
-    query
-}
-
-fn entry(row: &SqliteRow) -> Result<(Place, Entry), sqlx::Error> {
-    let act: &str = row.try_get("act")?;
-    let outcome: String = row.try_get("outcome")?;
-    let actor: String = row.try_get("actor")?;
-    let upload: Option<Vec<u8>> = row.try_get("upload_id")?;
-    let size: Option<i64> = row.try_get("size_bytes")?;
-    let place = Place {
-        at: row.try_get("at")?,
-        id: row.try_get("id")?,
-    };
-    let entry = Entry {
-        at: row::time(row, "at")?,
-        act: Act::named(act).ok_or_else(|| row::decode("an act that is not known"))?,
-        outcome: outcome.into(),
-        actor: Actor(actor.into()),
-        owner: row.try_get("owner")?,
-        profile: row.try_get("profile")?,
-        upload: upload.map(row::upload_id).transpose()?,
-        size_bytes: size.and_then(|size| u64::try_from(size).ok()),
-        key: row.try_get("object_key")?,
-        address: row::optional(row, "address")?,
-        detail: row.try_get("detail")?,
-    };
-    Ok((place, entry))
 }
 
 /// Writes down that these uploads were begun: to be called where they are recorded, in the same transaction.

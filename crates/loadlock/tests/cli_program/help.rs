@@ -16,6 +16,7 @@ fn the_program_names_its_commands() {
 #[test]
 fn each_command_names_its_options() {
     for command in [
+        "audit",
         "config",
         "dev",
         "doctor",
@@ -23,6 +24,7 @@ fn each_command_names_its_options() {
         "key",
         "provision",
         "put",
+        "revoke",
         "serve",
         "store",
         "user",

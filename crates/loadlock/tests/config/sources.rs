@@ -240,3 +240,25 @@ fn other_programs_variables_are_left_alone() {
     ];
     loaded(&[TOP, STORE, IMAGE].concat(), &variables).unwrap();
 }
+
+#[test]
+fn the_audit_log_is_kept_as_long_as_is_said() {
+    let check = |line: &str, days: Option<u64>| {
+        let text = [TOP, STORE, IMAGE, "[audit]\n", line].concat();
+        let keep = loaded(&text, &[]).unwrap().config.audit.keep;
+        assert_eq!(
+            keep,
+            days.map(|days| Duration::from_hours(24 * days)),
+            "{line}"
+        );
+    };
+    check("", Some(365));
+    check("keep = \"30 days\"", Some(30));
+    check("keep = \"for ever\"", None);
+    let told = faults(
+        &[TOP, STORE, IMAGE, "[audit]\nkeep = \"long\""].concat(),
+        &[],
+    );
+    let expected = "\"long\" is no length of time\n  → \"365 days\" or \"for ever\"";
+    assert!(told.contains(expected), "{told}");
+}

@@ -5,6 +5,7 @@
     reason = "a `begin` is asked for, a `begun` is answered"
 )]
 
+mod audit;
 mod claimed;
 mod claims;
 mod embedded;
@@ -24,6 +25,7 @@ mod proxy;
 mod quarantine;
 mod reading;
 mod repeats;
+mod revocations;
 mod scanning;
 mod sign_in;
 mod tokens;

@@ -17,7 +17,7 @@ use loadlock::{
         UploaderIdentity,
     },
     clock::Ids,
-    config::{Config, Origins, dev_profiles},
+    config::{Audit, Config, Origins, dev_profiles},
     error::{Error, Kind},
     flow::{self, Begin, Begun, Claim, FileQuery, Grant, Progress, ShownFile, SignedPart},
     jobs,
@@ -176,8 +176,8 @@ impl World {
             user_secrets: Vec::new(),
             issuers: Vec::new(),
             upload_url: Some("image".to_owned()),
-            audit: Default::default(),
             scanning: loadlock::scan::Scanning::default(),
+            audit: Audit::default(),
         };
         let app = App::open(config, clock.clone().into(), Ids::seeded(7))
             .await
@@ -533,6 +533,14 @@ impl World {
         let mut config = (*self.app.config).clone();
         let found = (config.profiles.iter_mut()).find(|profile| profile.name == name);
         change(found.unwrap());
+        self.app.config = config.into();
+    }
+
+    /// One more API key.
+    pub(crate) fn add_key(&mut self, key: &str, name: &str) {
+        let mut config = (*self.app.config).clone();
+        let token = Token::server(&Secret::new(key.to_owned()), name);
+        config.tokens.push(token);
         self.app.config = config.into();
     }
 

@@ -15,7 +15,7 @@ use loadlock::{
         UploaderIdentity,
     },
     clock::Ids,
-    config::{Config, Origins, dev_profiles},
+    config::{Audit, Config, Origins, dev_profiles},
 };
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -86,8 +86,8 @@ impl Service {
             user_secrets: Vec::new(),
             issuers: Vec::new(),
             upload_url: None,
-            audit: Default::default(),
             scanning: loadlock::scan::Scanning::default(),
+            audit: Audit::default(),
             tokens: vec![Token::user(&user, "demo".parse().unwrap())],
         };
         let start: jiff::Timestamp = "2026-11-21T22:30:00Z".parse().unwrap();

@@ -12,8 +12,8 @@ use crate::{
     auth::{Caller, Who},
     clock::after,
     error::{Error, Kind},
-    flow,
-    records::{Answer, Reply},
+    flow::{self, revoke},
+    records::{Act, Answer, Reply},
     upload::{State, Upload},
 };
 
@@ -100,7 +100,15 @@ pub(super) async fn answer(
     let mut each = Vec::with_capacity(reply.answers.len());
     for answer in reply.answers {
         each.push(match answer {
-            Answer::Begun(id) => again(app, flow::reload(app, id).await?, now),
+            Answer::Begun(id) => {
+                let upload = flow::reload(app, id).await?;
+                // Its grant would be a fresh one.
+                match revoke::check_open(app, caller, Act::Begin, &upload).await {
+                    Ok(()) => again(app, upload, now),
+                    Err(error) if error.kind() == Kind::Revoked => Err(error),
+                    Err(error) => return Err(error),
+                }
+            }
             Answer::Refused { code, message } => Err(Kind::of(&code).because(message)),
         });
     }

@@ -1,0 +1,114 @@
+//! `loadlock revoke` and `loadlock audit`, beside a service at work on the same records.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    program::{Dev, loadlock, stderr, stdout},
+    serve::Site,
+};
+
+/// A command in the site's directory; what it printed.
+fn ask(site: &Site, arguments: &[&str]) -> String {
+    let mut command = loadlock();
+    command.current_dir(site.dir.path()).args(arguments);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output).to_owned()
+}
+
+async fn begin(site: &Site, serve: &Dev, owner: &str) -> u16 {
+    let wish = json!({"profile": "image", "filename": "a.jpg", "content_type": "image/jpeg", "size": 3, "owner": owner});
+    let request = Client::new().post(format!("{}/v1/uploads", serve.said("listen")));
+    let answer = request.bearer_auth(&site.key).json(&wish).send().await;
+    answer.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_running_service_hears_of_a_revocation_within_moments() {
+    let site = Site::new();
+    let serve = site.serve(&[]);
+    assert_eq!(begin(&site, &serve, "me").await, 201);
+    let would = ask(&site, &["revoke", "owner", "me", "--dry-run", "--json"]);
+    let would: Value = serde_json::from_str(&would).unwrap();
+    assert_eq!(
+        would,
+        json!({"kind": "owner", "subject": "me", "outcome": "dry_run", "open_uploads": 1})
+    );
+    assert_eq!(begin(&site, &serve, "me").await, 201);
+    let said = ask(&site, &["revoke", "owner", "me", "--reason", "spam"]);
+    assert_eq!(
+        said,
+        "the owner `me` is revoked: 2 open uploads will not be stored; what is stored stays\n"
+    );
+    let refused = async {
+        while begin(&site, &serve, "me").await != 403 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), refused).await.unwrap();
+    assert_eq!(begin(&site, &serve, "you").await, 201);
+    let again = ask(&site, &["revoke", "owner", "me"]);
+    assert!(
+        again.starts_with("the owner `me` was revoked before"),
+        "{again}"
+    );
+    let list = ask(&site, &["revoke", "list"]);
+    assert!(list.ends_with("owner `me`, by operator: spam\n"), "{list}");
+    let restored = ask(&site, &["revoke", "owner", "me", "--restore"]);
+    assert!(restored.contains("has its permissions again"), "{restored}");
+    let accepted = async {
+        while begin(&site, &serve, "me").await != 201 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), accepted).await.unwrap();
+    assert_eq!(ask(&site, &["revoke", "list"]), "");
+}
+
+#[tokio::test]
+async fn the_audit_log_is_read_from_the_records() {
+    let site = Site::new();
+    let serve = site.serve(&[]);
+    for owner in ["me", "me", "you"] {
+        assert_eq!(begin(&site, &serve, owner).await, 201);
+    }
+    let table = ask(&site, &["audit"]);
+    assert!(table.starts_with("time "), "{table}");
+    assert_eq!(table.lines().count(), 4, "{table}");
+    let mine = ask(
+        &site,
+        &[
+            "audit", "--owner", "me", "--since", "1 hour", "--limit", "1", "--json",
+        ],
+    );
+    assert_eq!(mine.lines().count(), 1, "{mine}");
+    let entry: Value = serde_json::from_str(&mine).unwrap();
+    let told = ["act", "outcome", "owner", "profile", "size"].map(|name| entry[name].clone());
+    assert_eq!(json!(told), json!(["begin", "ok", "me", "image", 3]));
+    assert_eq!(entry["actor"], "key app");
+    let none = ask(&site, &["audit", "--act", "promote"]);
+    assert_eq!(none, "nothing of that kind is written down\n");
+    assert_eq!(ask(&site, &["audit", "--act", "promote", "--json"]), "");
+}
+
+#[test]
+fn what_makes_no_sense_is_told_so() {
+    let site = Site::new();
+    for (arguments, expected) in [
+        (&["audit"][..], "there are no records at"),
+        (&["revoke", "profile", "image"], "there are no records at"),
+        (&["revoke", "upload", "x"], "`upload`: not an id"),
+        (&["audit", "--act", "dance"], "`act` is one of begin"),
+        (&["audit", "--since", "soon"], "`since` is a time such as"),
+    ] {
+        let mut command = loadlock();
+        command.current_dir(site.dir.path()).args(arguments);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}
