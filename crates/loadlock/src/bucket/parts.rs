@@ -1,7 +1,12 @@
 //! Multipart uploads in staging: created, listed, completed and aborted by the server alone.
 
-use aws_sdk_s3::types::{
-    ChecksumAlgorithm as SdkAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart,
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::{
+    primitives::DateTime,
+    types::{
+        ChecksumAlgorithm as SdkAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart,
+    },
 };
 
 use super::{Bucket, Trouble, failed, patiently, trouble};
@@ -54,7 +59,7 @@ impl Bucket {
             .ok_or_else(|| Kind::Unavailable.because("the store names no upload"))
     }
 
-    /// The parts the store holds, all pages; `None` if there is no such upload.
+    /// The parts the store holds, all pages, in order; `None` if there is no such upload.
     pub async fn list_parts(
         &self,
         key: &ObjectKey,
@@ -67,15 +72,15 @@ impl Bucket {
             .upload_id(multipart_id)
             .into_paginator()
             .send();
-        let mut parts = Vec::new();
+        let mut parts = BTreeMap::new();
         while let Some(page) = pages.next().await {
             match page {
-                Ok(page) => parts.extend(page.parts().iter().filter_map(part)),
+                Ok(page) => page.parts().iter().for_each(|part| note(&mut parts, part)),
                 Err(failure) if trouble(&failure) == Trouble::Missing => return Ok(None),
                 Err(failure) => return Err(failed(failure)),
             }
         }
-        Ok(Some(parts))
+        Ok(Some(parts.into_values().map(|(_, part)| part).collect()))
     }
 
     /// Makes one object of the parts. An error in an answer that began with 200 is an error.
@@ -136,6 +141,22 @@ impl Bucket {
             }
         }
         Err(Kind::Unavailable.because("the store still holds parts of an aborted upload"))
+    }
+}
+
+/// Of those with one number the last, as far as the store tells.
+fn note(
+    parts: &mut BTreeMap<PartNumber, (Option<DateTime>, Part)>,
+    listed: &aws_sdk_s3::types::Part,
+) {
+    let Some(part) = part(listed) else {
+        return;
+    };
+    // SeaweedFS 4 lists a part as often as it was sent, with the second of each, and completes with the one whose ETag it is given.
+    let at = listed.last_modified().copied();
+    match parts.get(&part.number) {
+        Some((noted, _)) if *noted > at => {}
+        _ => drop(parts.insert(part.number, (at, part))),
     }
 }
 
