@@ -306,7 +306,7 @@ fn in_store(uploads: &[Upload]) -> Vec<(ObjectKey, String)> {
 async fn abandon(app: &App, created: Vec<(ObjectKey, String)>) {
     for (key, multipart_id) in created {
         if let Err(error) = app.bucket.abort_multipart(&key, &multipart_id).await {
-            tracing::warn!(%key, %error, "an unrecorded upload stays until the bucket's own rule");
+            tracing::warn!(?key, %error, "an unrecorded upload stays until the bucket's own rule");
         }
     }
 }

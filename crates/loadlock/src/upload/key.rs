@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Owner, UploadId};
 
 /// A key in a bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ObjectKey(String);
 
@@ -28,6 +28,16 @@ impl ObjectKey {
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Without the secret of a staged key.
+impl fmt::Debug for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once('-') {
+            Some((known, _)) if known.starts_with("in/") => write!(f, "{known}-…"),
+            _ => f.write_str(&self.0),
+        }
     }
 }
 
