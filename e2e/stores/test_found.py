@@ -17,12 +17,8 @@ def test_the_doctor_finds_what_the_page_says(service):
     assert document.PAGE.read_text() == document.page()
 
 
-# What no policy mends; docs/stores.md says what to do about it.
-BROKEN = {"ceph": ["added_part_copy"]}
-
-
-def test_no_store_breaks_a_promise_but_those_told_of(service):
+def test_no_store_breaks_a_promise(service):
     checks = service.loadlock("doctor")["checks"]
     assert len(checks) >= 30
     broken = [check["name"] for check in checks if check["outcome"] in ("breached", "unreachable")]
-    assert broken == BROKEN.get(os.environ["STORE"], [])
+    assert broken == []
