@@ -129,7 +129,7 @@ pub(super) async fn delete_file(
 ///
 /// The time of signing is rounded, so that a browser's cache works.
 #[utoipa::path(
-    post, path = "/v1/files/urls", tag = "files", operation_id = "urls",
+    post, path = "/v1/files/urls", tag = "files", operation_id = "urls", request_body = UrlsRequest,
     responses((status = 200, description = "A URL for each file there is.", body = Urls))
 )]
 pub(super) async fn sign_urls(
@@ -154,7 +154,7 @@ pub(super) async fn sign_urls(
 /// Where a profile is read by signed links, they carry one: whoever has it can open the file, without a sign-in, until it
 /// ends or its secret is dropped.
 #[utoipa::path(
-    post, path = "/v1/files/links", tag = "files", operation_id = "links",
+    post, path = "/v1/files/links", tag = "files", operation_id = "links", request_body = LinksRequest,
     responses((status = 200, description = "An address for each file there is.", body = Links))
 )]
 pub(super) async fn sign_links(

@@ -133,6 +133,8 @@ pub struct Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimRequest {
+    /// 1 to 100 ids.
+    #[schema(min_items = 1, max_items = 100)]
     pub ids: Vec<String>,
     /// All uploads must belong to this owner.
     #[schema(example = "demo")]

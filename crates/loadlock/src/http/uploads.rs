@@ -223,6 +223,7 @@ pub(super) const SIGN: &[Kind] = &[
 /// Fresh URLs for parts of a multipart upload, and what the store already holds: all that is needed to resume.
 #[utoipa::path(
     post, path = "/v1/uploads/{id}/parts", tag = "uploads", operation_id = "sign",
+    request_body = SignRequest,
     params(("id" = String, Path, description = "The upload's id.")),
     responses((status = 200, description = "What is held, and what was asked for.", body = Signed))
 )]

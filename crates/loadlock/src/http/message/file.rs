@@ -90,7 +90,7 @@ pub struct LinksRequest {
     pub ids: Vec<String>,
     /// For how many seconds they shall open; as long as the profile says, if not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 4_294_967_295_u64)]
     pub expires_in: Option<NonZeroU32>,
 }
 
