@@ -37,6 +37,8 @@ pub mod config;
 pub mod demo;
 pub mod error;
 pub mod flow;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod http;
 pub mod jobs;
 pub mod records;

@@ -10,6 +10,8 @@ mod credentials;
 mod encode;
 mod error;
 mod form;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod header;
 mod order;
 mod payload;

@@ -1,6 +1,6 @@
 //! The body of a request: its framing undone, its hash and signatures checked while it streams by.
 
-mod chunked;
+pub(crate) mod chunked;
 mod file;
 mod source;
 

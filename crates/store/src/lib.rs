@@ -12,6 +12,8 @@ mod cors;
 pub mod disk;
 mod error;
 mod form;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http;
 pub mod lifecycle;
 mod operation;

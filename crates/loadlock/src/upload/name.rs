@@ -24,7 +24,10 @@ fn shortened(name: &str) -> String {
     while !stem.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{extension}", stem.get(..end).unwrap_or_default())
+    let kept = stem.get(..end).unwrap_or_default();
+    // What is cut off at a blank does not end in one.
+    let kept = if end < stem.len() { kept.trim_end() } else { kept };
+    format!("{kept}{extension}")
 }
 
 /// Control characters, line separators, and the marks that turn text around (`gpj.exe` shown as `exe.jpg`).
@@ -133,6 +136,7 @@ mod tests {
         check("..", "unnamed");
         check("a/", "unnamed");
         assert_eq!(clean(&format!("{}.jpeg", "é".repeat(500))).len(), 255);
+        check(&format!("{} y", "x".repeat(254)), &"x".repeat(254));
     }
 
     #[test]

@@ -31,7 +31,7 @@ enum Test {
 }
 
 impl Policy {
-    pub(super) fn parse(base64: &str) -> Result<Self, Refusal> {
+    pub(crate) fn parse(base64: &str) -> Result<Self, Refusal> {
         let document = STANDARD
             .decode(base64)
             .map_err(|_| invalid("it is not base64"))?;
