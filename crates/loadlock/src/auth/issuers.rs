@@ -13,7 +13,7 @@ use self::keys::ProviderKeys;
 pub(crate) use self::keys::is_fetchable;
 use super::{
     Claims, Secret, TokenHash, Who, hash,
-    jwt::{Jwt, Said, Times, is_meant_for, owner, seconds, text},
+    jwt::{Jwt, Said, Times, is_meant_for, owner, seconds, shared, text},
 };
 use crate::{clock::after, error::Error};
 
@@ -131,11 +131,7 @@ impl Issuers {
                 let keys = match &issuer.signed {
                     Signed::Discovered => served(ProviderKeys::discovered(&issuer.name)?),
                     Signed::KeysAt(url) => served(ProviderKeys::at(&issuer.name, url)?),
-                    Signed::Secrets(secrets) => {
-                        let key =
-                            |secret: &Secret| DecodingKey::from_secret(secret.expose().as_bytes());
-                        Keys::Shared(secrets.iter().map(key).collect())
-                    }
+                    Signed::Secrets(secrets) => Keys::Shared(shared(secrets)),
                 };
                 let issuer = issuer.clone();
                 Ok(Trusted { issuer, keys })

@@ -8,7 +8,7 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Who, user};
+use super::{Secret, Who, user};
 use crate::{
     app::App,
     error::{Error, Kind},
@@ -81,6 +81,12 @@ impl<'t> Jwt<'t> {
             .filter_map(|key| decode(self.token, key, &signature_only).ok());
         said.next().map(|data| data.claims)
     }
+}
+
+/// The keys of those who sign with one of these.
+pub(super) fn shared(secrets: &[Secret]) -> Vec<DecodingKey> {
+    let key = |secret: &Secret| DecodingKey::from_secret(secret.expose().as_bytes());
+    secrets.iter().map(key).collect()
 }
 
 /// RFC 7519, section 4.1; seconds of the Unix epoch, whole or not.

@@ -1,11 +1,11 @@
 //! User tokens: JWTs by which an application says who its user is, signed with a secret that it shares with the service.
 
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::Algorithm;
 
 use super::{
     Claims, Secret, Who,
-    jwt::{Jwt, Times, is_meant_for, owner, seconds, text},
+    jwt::{Jwt, Times, is_meant_for, owner, seconds, shared, text},
 };
 
 /// Whom a token must be meant for.
@@ -21,9 +21,7 @@ pub(super) fn holder(jwt: &Jwt<'_>, secrets: &[Secret], now: Timestamp) -> Optio
     if jwt.algorithm() != Algorithm::HS256 {
         return None;
     }
-    let key = |secret: &Secret| DecodingKey::from_secret(secret.expose().as_bytes());
-    let keys: Vec<DecodingKey> = secrets.iter().map(key).collect();
-    let said = jwt.signed_by(&keys)?;
+    let said = jwt.signed_by(&shared(secrets))?;
     let times = Times::of(&said)?;
     let now = seconds(now);
     let good = is_meant_for(&said, &[AUDIENCE])

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::{
-    encoding::AsDer,
+    encoding::AsDer as _,
     rand::SystemRandom,
     rsa::{KeyPair, KeySize},
     signature::{
