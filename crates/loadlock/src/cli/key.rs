@@ -7,18 +7,15 @@ use serde_json::{Value, json};
 
 use super::{
     bold,
-    records::{Opened, RecordsOf},
+    records::{self, Opened, RecordsOf},
     say, table,
 };
 use crate::{
     auth::{self, Scope, Secret, TokenHash},
     clock::{Clock, Ids, after},
     config::{file::quoted, forms},
-    records::{ApiKey, Outcome},
+    records::{Act, Actor, ApiKey, Entry, Outcome, Subject},
 };
-
-/// Who made what is made here, as the records say it.
-const OPERATOR: &str = "operator";
 
 /// Make and look through the API keys of an application's servers.
 #[derive(Debug, clap::Args)]
@@ -31,6 +28,7 @@ pub(super) struct Args {
 enum Command {
     Create(Create),
     List(List),
+    Revoke(Revoke),
     Print(Print),
 }
 
@@ -49,6 +47,19 @@ struct List {
     /// Print one line of JSON for each.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    of: RecordsOf,
+}
+
+/// Take an API key back: it is void at once, and what was begun with it is not promoted.
+#[derive(Debug, clap::Args)]
+struct Revoke {
+    /// The key's name.
+    #[arg(value_parser = name)]
+    name: String,
+    /// Why, for those who read it later.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     #[command(flatten)]
     of: RecordsOf,
 }
@@ -163,6 +174,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Create(args) => create(&args, now).await?,
         Command::List(args) => list(&args, now).await?,
+        Command::Revoke(args) => revoke(&args, now).await?,
         Command::Print(args) => print(&args, now)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -200,6 +212,10 @@ async fn create(Create { wish, of }: &Create, now: Timestamp) -> anyhow::Result<
     {
         return taken();
     }
+    let subject = Subject::ApiKey(wish.name.clone());
+    if opened.records.revoked(&[subject]).await?.is_some() {
+        bail!("API key `{}` is revoked: give another name", wish.name);
+    }
     let made = Made::wished(wish, now)?;
     let key = ApiKey {
         name: made.name.clone(),
@@ -210,15 +226,31 @@ async fn create(Create { wish, of }: &Create, now: Timestamp) -> anyhow::Result<
         },
         expires_at: made.expires_at,
         created_at: now,
-        created_by: OPERATOR.to_owned(),
+        created_by: Actor::OPERATOR.to_string(),
     };
     if opened.records.add_key(&key).await? == Outcome::Lost {
         return taken();
     }
+    let detail = format!("API key `{}` made", wish.name);
+    records::note(&opened.records, Act::Key, None, detail).await;
     say(&if wish.json {
         made.json().to_string()
     } else {
         format!("\n{}\n", made.text())
+    })
+}
+
+async fn revoke(Revoke { name, reason, of }: &Revoke, now: Timestamp) -> anyhow::Result<()> {
+    let opened = of.open().await?;
+    if known(&opened).await?.iter().all(|key| key.name != *name) {
+        bail!("there is no API key `{name}`");
+    }
+    let subject = Subject::ApiKey(name.clone());
+    let entry = Entry::by_operator(Act::Revoke, now);
+    let revoked = opened.records.revoke(&subject, reason.as_deref(), entry);
+    say(&match revoked.await? {
+        Outcome::Done => format!("API key `{name}` is revoked"),
+        Outcome::Lost => format!("API key `{name}` was revoked before"),
     })
 }
 
@@ -244,6 +276,7 @@ struct Known {
     name: String,
     scope: Scope,
     expires_at: Option<Timestamp>,
+    revoked: bool,
     /// When and by whom, where the records keep it.
     made: Option<(Timestamp, String)>,
 }
@@ -254,6 +287,7 @@ async fn known(opened: &Opened) -> anyhow::Result<Vec<Known>> {
             name: token.name()?.to_owned(),
             scope: token.scope()?.clone(),
             expires_at: token.expires_at(),
+            revoked: false,
             made: None,
         })
     });
@@ -262,9 +296,14 @@ async fn known(opened: &Opened) -> anyhow::Result<Vec<Known>> {
         name: key.name,
         scope: key.scope,
         expires_at: key.expires_at,
+        revoked: false,
         made: Some((key.created_at, key.created_by)),
     });
     all.extend(kept);
+    for key in &mut all {
+        let subject = Subject::ApiKey(key.name.clone());
+        key.revoked = opened.records.revoked(&[subject]).await?.is_some();
+    }
     Ok(all)
 }
 
@@ -278,6 +317,7 @@ impl Known {
 
     fn state(&self, now: Timestamp) -> &'static str {
         match self.expires_at {
+            _ if self.revoked => "revoked",
             Some(end) if end <= now => "expired",
             _ => "good",
         }

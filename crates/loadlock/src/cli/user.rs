@@ -9,11 +9,14 @@ use anyhow::bail;
 use console::Term;
 use serde_json::{Map, Value, json};
 
-use super::{records::RecordsOf, say, table};
+use super::{
+    records::{self, RecordsOf},
+    say, table,
+};
 use crate::{
     auth::{Claims, MAX_PASSWORD_BYTES, Passwords, Secret},
     clock::{Clock, Ids},
-    records::{Outcome, Records, User},
+    records::{Act, Outcome, Records, User},
     upload::Owner,
 };
 
@@ -146,10 +149,10 @@ async fn add(
         disabled_at: None,
         name: name.clone(),
     };
-    match records.add_user(&user).await? {
-        Outcome::Done => say(&format!("user `{name}` can sign in")),
-        Outcome::Lost => bail!(taken()),
+    if records.add_user(&user).await? == Outcome::Lost {
+        bail!(taken());
     }
+    done(&records, &name, Outcome::Done, "can sign in").await
 }
 
 /// A claim that is there once is a text, and a list if it is there several times.
@@ -176,32 +179,41 @@ async fn password(Named { name, of }: Named, source: Source) -> anyhow::Result<(
     }
     let password = hashed(source).await?;
     let outcome = records.set_password(name.as_str(), &password).await?;
-    done(&name, outcome, "has another password, and is signed out")
+    done(
+        &records,
+        &name,
+        outcome,
+        "has another password, and is signed out",
+    )
+    .await
 }
 
 async fn disable(Named { name, of }: &Named) -> anyhow::Result<()> {
     let (records, now) = (of.open().await?.records, Clock::system().now());
     let outcome = records.disable_user(name.as_str(), Some(now)).await?;
-    done(name, outcome, "is disabled, and signed out")
+    done(&records, name, outcome, "is disabled, and signed out").await
 }
 
 async fn enable(Named { name, of }: &Named) -> anyhow::Result<()> {
     let records = of.open().await?.records;
     let outcome = records.disable_user(name.as_str(), None).await?;
-    done(name, outcome, "can sign in")
+    done(&records, name, outcome, "can sign in").await
 }
 
 async fn remove(Named { name, of }: &Named) -> anyhow::Result<()> {
     let records = of.open().await?.records;
     let outcome = records.remove_user(name.as_str()).await?;
-    done(name, outcome, "is removed; their files stay")
+    done(&records, name, outcome, "is removed; their files stay").await
 }
 
-fn done(name: &Owner, outcome: Outcome, what: &str) -> anyhow::Result<()> {
-    match outcome {
-        Outcome::Done => say(&format!("user `{name}` {what}")),
-        Outcome::Lost => bail!(unknown(name)),
+/// Says what became of a user, and writes it down.
+async fn done(records: &Records, name: &Owner, outcome: Outcome, what: &str) -> anyhow::Result<()> {
+    if outcome == Outcome::Lost {
+        bail!(unknown(name));
     }
+    let text = format!("user `{name}` {what}");
+    records::note(records, Act::User, Some(name), text.clone()).await;
+    say(&text)
 }
 
 fn unknown(name: &Owner) -> String {

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 
 use crate::{
     app::App,
-    auth::{self, MAX_PASSWORD_BYTES, Secret},
+    auth::{self, Caller, MAX_PASSWORD_BYTES, Secret, Who},
     error::{Error, Kind},
+    flow::audit,
+    records::{Act, Entry, User},
     upload::Owner,
 };
 
@@ -37,24 +39,48 @@ pub async fn sign_in(
 ) -> Result<SignedIn, Error> {
     bounded("name", &name, MAX_NAME_BYTES)?;
     bounded("password", password.expose(), MAX_PASSWORD_BYTES)?;
-    app.attempts.count(&name, address)?;
+    let refused = |error: &Error, user: Option<&User>| note(app, address, user, Some(error));
+    let counted = app.attempts.count(&name, address);
+    counted.inspect_err(|error| refused(error, None))?;
     // What can be nobody's name is not asked for, and costs as much.
     let user = match name.parse::<Owner>() {
         Ok(name) => app.records.user(name.as_str()).await?,
         Err(_) => None,
     };
-    let user = user.filter(|user| user.disabled_at.is_none());
-    let kept = user.as_ref().map(|user| user.password.clone());
-    let same = app.passwords.verify(password, kept).await?;
-    let user = user.filter(|_| same).ok_or(Kind::SignInFailed)?;
+    let able = user.as_ref().filter(|user| user.disabled_at.is_none());
+    let kept = able.map(|user| user.password.clone());
+    if !app.passwords.verify(password, kept).await? {
+        let error = Error::from(Kind::SignInFailed);
+        refused(&error, user.as_ref());
+        return Err(error);
+    }
+    let user = user.ok_or(Kind::SignInFailed)?;
     let now = app.clock.now();
     let (token, expires_at) = auth::sign_in_token(&user, now, &app.config.secrets);
+    note(app, address, Some(&user), None);
     tracing::info!(owner = %user.name, "sign in");
     Ok(SignedIn {
         token,
         expires_at,
         owner: user.name,
     })
+}
+
+/// Writes down that somebody tried. What they called themselves only where there is such a user: people type their password there.
+fn note(app: &App, address: Option<IpAddr>, user: Option<&User>, refused: Option<&Error>) {
+    let name = user.map(|user| &user.name);
+    let who = match name.filter(|_| refused.is_none()) {
+        Some(name) => Caller::user(name.clone()),
+        None => Who::Nobody.into(),
+    };
+    let entry = Entry {
+        owner: name.map(ToString::to_string),
+        ..Entry::new(Act::SignIn, Some(&who.at(address)), app.clock.now())
+    };
+    match refused {
+        None => app.records.note(entry),
+        Some(error) => audit::refused(app, error, entry),
+    }
 }
 
 fn bounded(field: &str, text: &str, most: usize) -> Result<(), Error> {

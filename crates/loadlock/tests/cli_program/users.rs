@@ -5,6 +5,7 @@ use std::{
     io::Write as _,
     path::Path,
     process::{Output, Stdio},
+    time::Duration,
 };
 
 use reqwest::{Client, StatusCode};
@@ -113,6 +114,27 @@ async fn a_key_is_made_while_the_service_runs_and_kept_as_its_hash_alone() {
     assert_eq!(
         failed(&other),
         "loadlock: there is no profile `images`: give one of image, video, post\n"
+    );
+
+    let output = service.run(&["key", "revoke", "shop"]);
+    assert_eq!(done(&output), "API key `shop` is revoked\n");
+    let revoked = async {
+        while service.files(&key).await != StatusCode::UNAUTHORIZED {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), revoked)
+        .await
+        .unwrap();
+    let listed = service.run(&["key", "list"]);
+    let listed = done(&listed);
+    assert!(listed.contains("shop  image     revoked"), "{listed}");
+    let unknown = service.run(&["key", "revoke", "chop"]);
+    assert_eq!(failed(&unknown), "loadlock: there is no API key `chop`\n");
+    let again = service.run(&["key", "create", "shop"]);
+    assert_eq!(
+        failed(&again),
+        "loadlock: API key `shop` is revoked: give another name\n"
     );
 
     let Service { dev, dir, .. } = service;

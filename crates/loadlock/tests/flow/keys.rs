@@ -128,7 +128,7 @@ async fn a_key_for_one_profile_sees_nothing_of_the_others() {
     for token in [NEW, "llk_configured"] {
         for query in ["", "?owner=me", "?limit=1"] {
             let page = files(&world, token, query).await;
-            assert_eq!(ids(&page), [image.clone()], "{query}");
+            assert_eq!(ids(&page), [image.as_str()], "{query}");
         }
         for path in ["GET /v1/uploads", "GET /v1/files", "DELETE /v1/files"] {
             let answer = world

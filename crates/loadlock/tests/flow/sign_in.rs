@@ -315,3 +315,38 @@ async fn long_names_and_passwords_are_refused_unread() {
     }
     world.end().await;
 }
+
+#[tokio::test]
+async fn who_signed_in_and_who_could_not_is_written_down() {
+    let world = World::new().await;
+    add(&world, "anna").await;
+    sign_in(&world, "anna", "wrong horse").await;
+    sign_in(&world, "my-password-by-mistake", "wrong horse").await;
+    sign_in(&world, "anna", PASSWORD).await;
+    world.app.records.flush_notes().await;
+    let log = world.ask(
+        crate::world::API_KEY,
+        "GET /v1/audit?act=sign_in",
+        Value::Null,
+    );
+    let log = log.await;
+    let entries = log.json["entries"].as_array().unwrap();
+    let told = entries.iter().map(|entry| {
+        let text = |name: &str| entry[name].as_str().unwrap_or("–").to_owned();
+        [text("actor"), text("owner"), text("outcome")].join(" ")
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "user anna anna ok",
+            "anonymous – sign_in_failed",
+            "anonymous anna sign_in_failed",
+        ]
+    );
+    let text = log.json.to_string();
+    assert!(
+        !text.contains("horse") && !text.contains("mistake"),
+        "{text}"
+    );
+    world.end().await;
+}
