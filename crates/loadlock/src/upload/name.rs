@@ -26,7 +26,11 @@ fn shortened(name: &str) -> String {
     }
     let kept = stem.get(..end).unwrap_or_default();
     // What is cut off at a blank does not end in one.
-    let kept = if end < stem.len() { kept.trim_end() } else { kept };
+    let kept = if end < stem.len() {
+        kept.trim_end()
+    } else {
+        kept
+    };
     format!("{kept}{extension}")
 }
 
@@ -171,6 +175,7 @@ mod tests {
             prop_assert!(!name.is_empty() && name.len() <= MAX_BYTES);
             prop_assert!(!name.chars().any(char::is_control));
             prop_assert!(!name.contains(['/', '\\']));
+            prop_assert_eq!(&clean(&name), &name);
             let header = content_disposition(Disposition::Attachment, &name);
             prop_assert!(header.bytes().all(|b| (b' '..=b'~').contains(&b)));
             prop_assert_eq!(header.matches('"').count(), 2);
