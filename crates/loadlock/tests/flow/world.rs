@@ -134,6 +134,11 @@ fn profiles() -> Vec<Profile> {
     profiles
 }
 
+fn client() -> Client {
+    let builder = Client::builder().redirect(redirect::Policy::none());
+    builder.build().unwrap()
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -185,10 +190,7 @@ impl World {
         Self {
             app,
             clock,
-            http: Client::builder()
-                .redirect(redirect::Policy::none())
-                .build()
-                .unwrap(),
+            http: client(),
             faults: proxy.faults,
             store,
             endpoint,
