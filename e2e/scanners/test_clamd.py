@@ -1,7 +1,9 @@
 """Uploads through the API, scanned by `clamd`."""
 
 import io
+import json
 import pathlib
+import subprocess
 import time
 import zipfile
 
@@ -9,6 +11,7 @@ import pytest
 import requests
 
 from conftest import EICAR, FILE_MAX, STREAM_MAX
+from service import program
 
 PDF = b"%PDF-1.7\n"
 
@@ -92,10 +95,24 @@ def test_a_grant_of_rejected_content_cannot_be_used_again(app, staging):
     assert again.status_code == 412
 
 
-def test_malware_is_kept_in_quarantine_where_the_profile_says_so(app, staging):
+def test_malware_is_kept_in_quarantine_where_the_profile_says_so(app, staging, service):
     begun = send(app, EICAR, profile="patient")
     assert complete(app, begun) == (422, "malware")
-    assert staging.read(f"quarantine/{begun['id']}") == EICAR
+    key = f"quarantine/{begun['id']}"
+    assert staging.read(key) == EICAR
+
+    def quarantine(*arguments):
+        line = [program(), "quarantine", *arguments, "--config", str(service.configuration)]
+        return subprocess.run(line, check=True, stdout=subprocess.PIPE, timeout=60).stdout
+
+    kept = [json.loads(line) for line in quarantine("list", "--json").splitlines()]
+    [found] = [entry for entry in kept if entry["id"] == begun["id"]]
+    assert (found["key"], found["reason"]) == (key, "malware")
+    quarantine("delete", begun["id"])
+    deadline = time.monotonic() + 30
+    while staging.size(key):
+        assert time.monotonic() < deadline, "it is still kept"
+        time.sleep(0.1)
 
 
 def test_malware_within_an_archive_is_rejected(app):

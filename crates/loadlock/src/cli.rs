@@ -18,6 +18,7 @@ mod place;
 mod policies;
 mod provision;
 mod put;
+mod quarantine;
 mod records;
 mod report;
 mod revoke;
@@ -51,6 +52,7 @@ enum Command {
     Audit(audit::Args),
     Revoke(revoke::Args),
     Put(put::Args),
+    Quarantine(quarantine::Args),
     Store(store::Args),
 }
 
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
             Command::Audit(args) => audit::run(args).await,
             Command::Revoke(args) => revoke::run(args).await,
             Command::Put(args) => put::run(args).await,
+            Command::Quarantine(args) => quarantine::run(args).await,
             Command::Store(args) => store::run(args).await,
         }
     });

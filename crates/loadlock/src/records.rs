@@ -4,6 +4,7 @@ mod audit;
 mod begins;
 mod changes;
 mod keys;
+mod quarantine;
 mod replies;
 mod revocations;
 mod row;

@@ -254,10 +254,10 @@ async fn apply(
 fn told(change: &Change<'_>, file_bytes: Option<u64>, now: Timestamp) -> Option<Entry> {
     let Change { from, to, by, .. } = change;
     let act = match (&from.state, &to.state) {
-        // A scanner was asked again, and could say no more than before.
-        (_, State::Issued) | (State::Received { unscanned: Some(_) }, State::Received { .. }) => {
-            return None;
-        }
+        // A scanner was asked again, and could say no more; or what was kept goes, and whoever said so writes it down.
+        (_, State::Issued)
+        | (State::Received { unscanned: Some(_) }, State::Received { .. })
+        | (State::Rejected { .. }, State::Rejected { .. }) => return None,
         (State::Received { .. }, State::Received { .. } | State::Ready { .. }) => Act::Inspect,
         (_, State::Received { .. }) => Act::Complete,
         (_, State::Rejected { .. }) => Act::Reject,

@@ -5,9 +5,12 @@
 //!    └───────┴──── reject · expire · abort ─┴─▶ rejected | expired | aborted
 //! ```
 
+mod aside;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::aside::{Quarantined, Unscanned};
 use super::{Inspected, ObjectKey, Promote, Rejection, Upload, UploadId};
 
 /// Where an upload stands.
@@ -48,27 +51,6 @@ pub enum State {
     Expired { copy: Option<ObjectKey> },
     /// Given up by its owner.
     Aborted { copy: Option<ObjectKey> },
-}
-
-/// An upload that waits for a scanner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unscanned {
-    /// Its bytes in the staging bucket, where they may lie so long.
-    pub source: ObjectKey,
-    pub etag: String,
-    pub since: Timestamp,
-    /// Then it is rejected.
-    pub until: Timestamp,
-    /// What is in the way.
-    pub why: String,
-}
-
-/// Rejected content that is kept for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quarantined {
-    /// In the staging bucket.
-    pub key: ObjectKey,
-    pub until: Timestamp,
 }
 
 /// A step that the upload's state does not allow.
@@ -167,20 +149,6 @@ impl Upload {
         }
     }
 
-    /// No scanner can look at it: it waits for one.
-    pub fn wait(self, unscanned: Unscanned) -> Result<Self, Refused> {
-        match self.state {
-            State::Received { .. } => Ok(Self {
-                state: State::Received {
-                    unscanned: Some(unscanned),
-                },
-                attempt: self.attempt + 1,
-                ..self
-            }),
-            _ => Err(self.state.refusal()),
-        }
-    }
-
     /// Inspection found nothing wrong. If the profile promotes on a claim, the file now waits for one until `deadline`.
     pub fn pass(
         self,
@@ -252,15 +220,6 @@ impl Upload {
             }
             _ => Err(self.state.refusal()),
         }
-    }
-
-    /// The same, and its content is kept for a while.
-    pub fn quarantine(self, reason: Rejection, kept: Quarantined) -> Result<Self, Refused> {
-        let mut rejected = self.reject(reason)?;
-        if let State::Rejected { quarantined, .. } = &mut rejected.state {
-            *quarantined = Some(kept);
-        }
-        Ok(rejected)
     }
 
     /// What was inspected is gone from the store, or has become something else.

@@ -24,6 +24,7 @@ fn each_command_names_its_options() {
         "key",
         "provision",
         "put",
+        "quarantine",
         "revoke",
         "serve",
         "store",

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use loadlock::{flow::Begin, upload::Method};
+use loadlock::{
+    flow::Begin,
+    records::{Act, Entry, Outcome},
+    upload::Method,
+};
 
 use crate::world::{PNG, World, png};
 
@@ -70,9 +74,42 @@ async fn rejected_content_is_kept_for_as_long_as_the_profile_says() {
         world.work().await;
     }
     kept.sort();
+    let found = world.app.records.quarantined(None, 10).await.unwrap();
+    let found: Vec<String> = found
+        .iter()
+        .map(|upload| upload.quarantine_key().to_string())
+        .collect();
+    assert_eq!(found, kept);
     assert_eq!(world.lies_in("staging").await, kept);
     world.clock.advance(DAY);
     world.work().await;
     assert!(world.lies_in("staging").await.is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_may_be_deleted_before_its_time() {
+    let mut world = World::new().await;
+    world
+        .restart(|config| config.profiles[0].checks.quarantine = Some(7 * DAY))
+        .await;
+    let begun = world.begin(page(Method::Put)).await;
+    world.send(&begun.grant, PAGE).await;
+    let id = begun.upload.id;
+    world.complete(id).await.unwrap_err();
+    world.work().await;
+    let key = format!("quarantine/{id}");
+    assert!(world.lies_in("staging").await.contains(&key));
+    let now = world.app.clock.now();
+    let records = &world.app.records;
+    let kept = records.upload(id).await.unwrap().unwrap();
+    let discarded = kept.clone().discard(now).unwrap();
+    let by = || Entry::by_operator(Act::Delete, now);
+    let done = records.discard(&kept, &discarded, by()).await.unwrap();
+    assert_eq!(done, Outcome::Done);
+    let late = records.discard(&kept, &discarded, by()).await.unwrap();
+    assert_eq!(late, Outcome::Lost);
+    world.work().await;
+    assert!(!world.lies_in("staging").await.contains(&key));
     world.end().await;
 }
