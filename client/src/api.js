@@ -17,6 +17,7 @@ import { retrying } from './retry.js';
  * @property {number} size bytes
  * @property {Record<string, string>} [metadata]
  * @property {'put' | 'post' | 'multipart'} [method]
+ * @property {import('./checksum.js').Checksum} [checksum] where the profile demands one
  *
  * @typedef {object} Begun what a begin answers
  * @property {string} id
@@ -66,7 +67,10 @@ import { retrying } from './retry.js';
  * @property {number} max_size
  * @property {string[]} methods
  * @property {'on_complete' | 'on_claim'} promote
- * @property {Record<string, {required: boolean, max_length: number}>} metadata
+ * @property {Record<string, {required: boolean, max_length: number, values?: string[], pattern?: string}>} metadata
+ * @property {'take' | 'refuse'} [other_metadata] what becomes of form data that is not listed
+ * @property {'any' | 'sha256'} [checksum] which checksum of the content must be given
+ * @property {boolean} [anonymous] whether an upload may begin without a token
  * @property {number} [max_files]
  *
  * @typedef {string | (() => string | Promise<string>)} Token a user's token, or where to get a fresh one

@@ -11,6 +11,7 @@
  */
 
 import { sentence } from './api.js';
+import { demanded } from './checksum.js';
 import { isGone, UploadError, unlessOver } from './errors.js';
 import { check, UNKNOWN_TYPE } from './limits.js';
 import { Meter } from './progress.js';
@@ -67,6 +68,10 @@ export class Upload {
   #record;
   /** @type {Begun | undefined} */
   #begun;
+  /** The rules it goes by, where they are known here. @type {import('./api.js').Profile | undefined} */
+  #profile;
+  /** What the rules demand to be said of the content. @type {Awaited<ReturnType<typeof demanded>>} */
+  #demanded;
   /** Begins that are repeated get the same upload, until that is left behind. */
   #key = randomKey();
   /** Whether the store answered that it has all of it. */
@@ -215,6 +220,7 @@ export class Upload {
     const { size, type } = this.file;
     const broken = check({ name: this.name, size, type }, profile);
     if (broken) throw broken;
+    this.#profile = profile;
   }
 
   /**
@@ -245,6 +251,8 @@ export class Upload {
     if (profile) request.profile = profile;
     if (metadata) request.metadata = metadata;
     if (method) request.method = method;
+    if (this.#profile) this.#demanded ??= await demanded(this.file, this.#profile, method, signal);
+    Object.assign(request, this.#demanded);
     const { api } = this.#with;
     const begun = await api.begin(request, begin, { signal, idempotencyKey: this.#key });
     // Cancelled in between: nobody else will ever know of it. Paused: the next begin gets the same again.

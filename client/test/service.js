@@ -34,6 +34,8 @@ export class Service {
   /** @type {Meddle} */
   meddle = () => undefined;
   partSize = 10;
+  /** What the profile says beside. @type {Partial<import('../src/api.js').Profile>} */
+  rules = {};
   /** URLs are good only while this number is in them. */
   signature = 1;
   api = '';
@@ -92,7 +94,7 @@ export class Service {
    */
   #answer({ method, path, body, headers }, response) {
     const [, , , id = '', action] = path.replace(/\?.*/, '').split('/');
-    if (path.startsWith('/v1/profiles/')) return json(response, 200, PROFILE);
+    if (path.startsWith('/v1/profiles/')) return json(response, 200, { ...PROFILE, ...this.rules });
     if (method === 'POST' && path === '/v1/uploads')
       return this.#begin(JSON.parse(body.toString()), headers, response);
     const kept = this.uploads.get(id);

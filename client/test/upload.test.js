@@ -1,6 +1,7 @@
 /** One file's upload, against a service and a store that misbehave in every way that real ones do. */
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, test } from 'node:test';
 import { createClient, UploadError } from '../src/index.js';
 import { deny, json, refuse, Service } from './service.js';
@@ -512,6 +513,21 @@ test('an error that an application’s function gives instead of an upload is th
   const begin = async () => /** @type {any} */ (body);
   const error = await failure(createClient().upload(jpeg(), { begin }).done);
   assert.deepEqual([error.code, error.message], ['type_not_allowed', 'No such type.']);
+});
+
+test('a checksum that the profile demands is said at begin, and the same again', async () => {
+  service.rules = { checksum: 'any' };
+  cutOff(/POST \/v1\/uploads$/);
+  await client().upload(jpeg(5), { profile: 'image' }).done;
+  const begins = service.seen.filter(({ method, path }) => `${method} ${path}` === 'POST /v1/uploads');
+  const bodies = begins.map(({ body }) => body.toString());
+  assert.equal(bodies.length, 2);
+  assert.equal(bodies[0], bodies[1]);
+  const { checksum, method } = JSON.parse(bodies[0] ?? '');
+  const value = createHash('sha256')
+    .update(Uint8Array.of(0, 1, 2, 3, 4))
+    .digest('base64');
+  assert.deepEqual([checksum, method], [{ algorithm: 'sha256', value }, 'put']);
 });
 
 test('begins of one upload carry one key, and those of another another', async () => {

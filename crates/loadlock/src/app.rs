@@ -10,6 +10,7 @@ use crate::{
     clock::{Clock, Ids},
     config::Config,
     error::Error,
+    hook::Hooks,
     records::Records,
     scan::Scanners,
 };
@@ -20,6 +21,7 @@ pub struct App {
     pub config: Arc<Config>,
     pub records: Records,
     pub bucket: Bucket,
+    pub hooks: Hooks,
     pub clock: Clock,
     pub ids: Ids,
     /// Whose tokens say who a user is.
@@ -43,6 +45,7 @@ impl App {
             issuers: Issuers::new(&config.issuers)?,
             bucket: Bucket::open(&config.store, clock.clone()).await?,
             scanners: Scanners::new(&config.scanning)?,
+            hooks: Hooks::new()?,
             config: Arc::new(config),
             passwords: Passwords::default(),
             attempts: Attempts::new(&clock),

@@ -1,5 +1,6 @@
 //! What the service is told at its start.
 
+mod authorizer;
 mod faults;
 pub mod file;
 pub(crate) mod forms;
@@ -14,13 +15,14 @@ mod value;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+pub use self::authorizer::Authorizer;
 use crate::{
     auth::{KeyRing, Secret, Token, issuers::Issuer},
     bucket::StoreSettings,
     scan::Scanning,
     upload::{
-        ActiveContent, Admits, Checks, KeyTemplate, Lifetimes, Method, Profile, Promote, Read,
-        TypePattern,
+        ActiveContent, Admits, Checks, KeyTemplate, Lifetimes, Method, OtherMetadata, Profile,
+        Promote, Read, Storage, TypePattern,
     },
 };
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub user_secrets: Vec<Secret>,
     /// Whose tokens say who a user is: no two of one name, or of owner prefixes that could be one.
     pub issuers: Vec<Issuer>,
+    /// The application's own say in what may begin, if it has one.
+    pub authorizer: Option<Authorizer>,
     /// The profile of `POST /upload_url`, if that is offered.
     pub upload_url: Option<String>,
     pub audit: Audit,
@@ -150,6 +154,9 @@ fn dev_profile(
         methods: vec![Method::Put, Method::Post, Method::Multipart],
         key,
         metadata: BTreeMap::new(),
+        other_metadata: OtherMetadata::Take,
+        checksum: None,
+        storage: Storage::default(),
         // Together under 24 hours, when the staging bucket's own rule begins to clear away.
         lifetimes: Lifetimes {
             grant: 15 * MINUTE,

@@ -6,6 +6,7 @@
 //! ```
 
 mod audit;
+mod authorize;
 mod begin;
 mod claim;
 mod complete;

@@ -39,6 +39,7 @@ pub mod error;
 pub mod flow;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod hook;
 pub mod http;
 pub mod jobs;
 pub mod records;

@@ -10,7 +10,7 @@ pub mod parts;
 pub mod profile;
 pub mod state;
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, ops::RangeInclusive};
 
 use jiff::Timestamp;
 
@@ -18,10 +18,13 @@ pub use self::{
     checksum::{Checksum, ChecksumAlgorithm},
     id::{Owner, UploadId},
     inspection::{Checks, Inspected, Mismatch, Rejection, WhenUnscanned},
-    key::{KeyTemplate, ObjectKey},
+    key::{KeyPrefix, KeyTemplate, ObjectKey},
     media::{MediaType, TypePattern},
     parts::{PartNumber, PartPlan},
-    profile::{ActiveContent, Admits, Lifetimes, MetadataRule, Method, Profile, Promote, Read},
+    profile::{
+        ActiveContent, Admits, ChecksumDemand, Encryption, Lifetimes, MetadataRule, Method,
+        OtherMetadata, Pattern, Profile, Promote, Read, Storage,
+    },
     state::{Quarantined, Refused, State, Unscanned},
 };
 
@@ -48,6 +51,7 @@ pub struct Upload {
     pub checksum: Option<Checksum>,
     pub metadata: Metadata,
     pub method: Method,
+    pub narrowed: Narrowed,
     /// Where the client writes: one key per grant.
     pub staged_key: ObjectKey,
     /// The store's id of the multipart upload, if it is one.
@@ -65,7 +69,24 @@ pub struct Upload {
     pub attempt: u32,
 }
 
+/// By what the application's authorizer lets less through than the profile would.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Narrowed {
+    pub max_size_bytes: Option<u64>,
+    /// What its final key begins with.
+    pub key_prefix: Option<KeyPrefix>,
+}
+
 impl Upload {
+    /// The sizes it may have, in bytes: the declared one, else those that its profile takes, and its authorizer.
+    pub fn sizes(&self, profile: &Profile) -> RangeInclusive<u64> {
+        if let Some(size) = self.size_bytes {
+            return size..=size;
+        }
+        let most = self.narrowed.max_size_bytes.unwrap_or(u64::MAX);
+        profile.min_size_bytes..=profile.max_size_bytes.min(most)
+    }
+
     /// When it began: the time in its id.
     pub fn created_at(&self) -> Timestamp {
         self.id.time()

@@ -191,7 +191,7 @@ fn errors_document() -> String {
     text
 }
 
-fn reasons() -> [Rejection; 15] {
+fn reasons() -> [Rejection; 16] {
     let (declared, found) = ("image/png".to_owned(), "text/html".to_owned());
     [
         Rejection::SizeMismatch {
@@ -226,6 +226,7 @@ fn reasons() -> [Rejection; 15] {
         },
         Rejection::Revoked,
         Rejection::OverQuota,
+        Rejection::ChecksumUnconfirmed,
         Rejection::Lost,
     ]
 }
@@ -249,6 +250,10 @@ types = ["image/*"]
 max_size = "25 MiB"
 metadata.FIELD = {}
 admits.claims.CLAIM = ["editor"]
+storage.tags.TAG = "photos"
+[authorizer]
+url = "https://app.example.com/may"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 [scanning.hooks.NAME]
 url = "https://app.example.com/inspect"
 secret = "0123456789abcdef0123456789abcdef"

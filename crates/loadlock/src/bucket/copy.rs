@@ -1,16 +1,19 @@
 //! Server-side copies, pinned to what was inspected.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeMap, fmt::Write as _, ops::RangeInclusive};
 
 use aws_sdk_s3::{
     config::{http::HttpRequest, retry::RetryConfig},
-    types::{CompletedMultipartUpload, CompletedPart, MetadataDirective, TaggingDirective},
+    types::{
+        CompletedMultipartUpload, CompletedPart, MetadataDirective, ServerSideEncryption,
+        StorageClass, TaggingDirective,
+    },
 };
 
 use super::{Bucket, Trouble, failed, patiently, trouble};
 use crate::{
     error::{Error, Kind},
-    upload::{Inspected, ObjectKey},
+    upload::{Encryption, Inspected, ObjectKey},
 };
 
 /// The largest object one `CopyObject` takes (S3 API reference).
@@ -55,7 +58,63 @@ fn say_empty(request: &mut HttpRequest) {
 pub struct Final {
     pub key: ObjectKey,
     pub content_disposition: String,
-    pub cache_control: &'static str,
+    pub cache_control: String,
+    /// S3's name of the storage class; none: the bucket's usual one.
+    pub class: Option<String>,
+    pub encryption: Option<Encryption>,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Final {
+    fn class(&self) -> Option<StorageClass> {
+        self.class.as_deref().map(StorageClass::from)
+    }
+
+    fn encryption(&self) -> Option<ServerSideEncryption> {
+        self.encryption.as_ref().map(|encryption| match encryption {
+            Encryption::Aes256 => ServerSideEncryption::Aes256,
+            Encryption::Kms { .. } => ServerSideEncryption::AwsKms,
+        })
+    }
+
+    fn kms_key(&self) -> Option<String> {
+        match &self.encryption {
+            Some(Encryption::Kms { key }) => key.clone(),
+            _ => None,
+        }
+    }
+
+    /// As the header has them: `a=1&b=2`, encoded.
+    fn tagging(&self) -> Option<String> {
+        let tags = self.tags.iter();
+        let pairs: Vec<String> = tags
+            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+            .collect();
+        (!pairs.is_empty()).then(|| pairs.join("&"))
+    }
+
+    /// Says of a refusal that it is one of what the profile asks of the store.
+    fn refused(&self, error: Error) -> Error {
+        let asked = self.class.is_some() || self.encryption.is_some() || !self.tags.is_empty();
+        if asked {
+            error.saying("the store did not take the file as its profile's `storage` says, by class, encryption and tags")
+        } else {
+            error
+        }
+    }
+}
+
+/// Percent-encoding of all but RFC 3986's unreserved characters.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
 }
 
 /// What became of a promotion.
@@ -113,7 +172,11 @@ impl Bucket {
             .tagging_directive(TaggingDirective::Replace)
             .content_type(from.content_type.as_str())
             .content_disposition(&to.content_disposition)
-            .cache_control(to.cache_control)
+            .cache_control(&to.cache_control)
+            .set_storage_class(to.class())
+            .set_server_side_encryption(to.encryption())
+            .set_ssekms_key_id(to.kms_key())
+            .set_tagging(to.tagging())
             .customize()
             .mutate_request(self.copy_pin.put(&from.etag))
             .config_override(patiently());
@@ -121,7 +184,7 @@ impl Bucket {
             Ok(_) => Ok(Promoted::Done),
             Err(failure) => match trouble(&failure) {
                 Trouble::Missing | Trouble::Changed => Ok(Promoted::Gone),
-                Trouble::Mismatch | Trouble::Other => Err(failed(failure)),
+                Trouble::Mismatch | Trouble::Other => Err(to.refused(failed(failure))),
             },
         }
     }
@@ -134,8 +197,13 @@ impl Bucket {
             .key(to.key.as_str())
             .content_type(from.content_type.as_str())
             .content_disposition(&to.content_disposition)
-            .cache_control(to.cache_control);
-        let created = create.send().await.map_err(failed)?;
+            .cache_control(&to.cache_control)
+            .set_storage_class(to.class())
+            .set_server_side_encryption(to.encryption())
+            .set_ssekms_key_id(to.kms_key())
+            .set_tagging(to.tagging());
+        let created = create.send().await;
+        let created = created.map_err(|failure| to.refused(failed(failure)))?;
         let id = created
             .upload_id()
             .ok_or_else(|| Kind::Unavailable.because("the store names no upload"))?;
@@ -221,5 +289,20 @@ mod tests {
         assert_eq!(all.last(), Some(&(size - 1..=size - 1)));
         assert!(all.windows(2).all(|w| w[0].end() + 1 == *w[1].start()));
         assert_eq!(ranges(COPY_PART_BYTES).count(), 1);
+    }
+
+    #[test]
+    fn tags_are_written_as_a_query() {
+        let tags = [("team", "photo & film"), ("é", "a/b=c")];
+        let to = Final {
+            key: ObjectKey::new("k".to_owned()),
+            content_disposition: String::new(),
+            cache_control: String::new(),
+            class: None,
+            encryption: None,
+            tags: tags.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+        };
+        let expected = "team=photo%20%26%20film&%C3%A9=a%2Fb%3Dc";
+        assert_eq!(to.tagging().as_deref(), Some(expected));
     }
 }

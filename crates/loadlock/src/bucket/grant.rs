@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock::{Clock, after, rounded},
     error::{Error, Kind},
-    upload::{Method, ObjectKey, PartNumber, Upload},
+    upload::{Method, ObjectKey, PartNumber, Upload, profile::MAX_SINGLE_BYTES},
 };
 
 /// Headers a client must send, by name.
@@ -176,7 +176,7 @@ impl Bucket {
             Condition::Equals("key", key.as_str()),
             Condition::Size {
                 min: upload.size_bytes.unwrap_or(*least),
-                max: upload.size_bytes.unwrap_or(*most),
+                max: upload.size_bytes.unwrap_or(*most).min(MAX_SINGLE_BYTES),
             },
         ];
         if let Some(content_type) = &upload.content_type {

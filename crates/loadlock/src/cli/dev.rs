@@ -165,6 +165,7 @@ fn config(place: &Place, keys: &Keys, api: &str, store: StoreSettings) -> anyhow
         secrets: KeyRing::new(keys.secret.clone(), Vec::new()),
         user_secrets: Vec::new(),
         issuers: Vec::new(),
+        authorizer: None,
         upload_url: Some("image".to_owned()),
         audit: Audit::default(),
         scanning: Scanning::default(),

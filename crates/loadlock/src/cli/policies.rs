@@ -1,6 +1,8 @@
 //! What each of the three identities may do: as little as it needs, and the rest denied in so many words.
 use serde_json::{Value, json};
 
+use crate::upload::Profile;
+
 /// The two buckets' names.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Buckets<'a> {
@@ -84,16 +86,27 @@ pub(super) fn uploader(buckets: Buckets<'_>) -> Value {
     policy(&statements.into())
 }
 
+/// What the server needs beside, for what profiles ask of the store.
+pub(super) fn for_profiles(profiles: &[Profile]) -> &'static [&'static str] {
+    let tagged = |profile: &Profile| !profile.storage.tags.is_empty();
+    if profiles.iter().any(tagged) {
+        &["s3:PutObjectTagging"]
+    } else {
+        &[]
+    }
+}
+
 /// Inspects, promotes and deletes. It sees what expires, and changes neither who may do what nor what the buckets are.
-pub(super) fn server(buckets: Buckets<'_>) -> Value {
+pub(super) fn server(buckets: Buckets<'_>, more: &[&str]) -> Value {
     let Buckets { staging, finals } = buckets;
-    let may = [
+    let mut may = vec![
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
         "s3:GetObject",
         "s3:ListMultipartUploadParts",
         "s3:PutObject",
     ];
+    may.extend(more);
     let sees = [
         "s3:GetLifecycleConfiguration",
         "s3:ListBucket",

@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Settings { config, .. } = args.config.load()?;
     let store = &config.store;
     if let Some(identity) = args.policy {
-        say(&policy(identity, store)?)?;
+        say(&policy(identity, &config)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mode = if args.dry_run {
@@ -75,14 +75,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-fn policy(identity: Identity, store: &StoreSettings) -> anyhow::Result<String> {
+fn policy(identity: Identity, config: &Config) -> anyhow::Result<String> {
+    let store = &config.store;
     let buckets = Buckets {
         staging: &store.staging_bucket,
         finals: &store.final_bucket,
     };
     let policy = match identity {
         Identity::Uploader => policies::uploader(buckets),
-        Identity::Server => policies::server(buckets),
+        Identity::Server => policies::server(buckets, policies::for_profiles(&config.profiles)),
         Identity::Reader => policies::reader(buckets),
     };
     Ok(serde_json::to_string_pretty(&policy)?)

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     clock::Ids,
     http::message::{
-        BeginRequest, Begun, Checksum, ChecksumAlgorithm, File, Promote, Sealed, SignInRequest,
-        State, Upload,
+        BeginRequest, Begun, Checksum, ChecksumAlgorithm, File, Method, Profile, Promote, Sealed,
+        SignInRequest, State, Upload,
     },
 };
 use progress::Progress;
@@ -191,12 +191,12 @@ impl Done {
 async fn send(service: &Service, args: &Args, path: PathBuf) -> anyhow::Result<Done> {
     let source = Source::open(path).await?;
     let profile = choose_profile(args, &source)?;
-    let promote = service.profile(&profile).await?.promote;
-    let request = request(args, profile, &source).await?;
+    let rules = service.profile(&profile).await?;
+    let request = request(args, &rules, &source).await?;
     let key = BASE64_URL_SAFE_NO_PAD.encode(Ids::random().secret()?);
     let begun = service.begin(&request, &key).await?;
     let finished = tokio::select! {
-        finished = finish(service, args, &source, &begun, promote) => finished,
+        finished = finish(service, args, &source, &begun, rules.promote) => finished,
         _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
     };
     let upload = match finished {
@@ -230,24 +230,37 @@ fn choose_profile(args: &Args, source: &Source) -> anyhow::Result<String> {
     }
 }
 
-async fn request(args: &Args, profile: String, source: &Source) -> anyhow::Result<BeginRequest> {
-    let checksum = if source.size <= WHOLE {
-        let value = source.sha256().await?;
-        Some(Checksum {
-            algorithm: ChecksumAlgorithm::Sha256,
-            value,
-        })
+/// What is said of the content beforehand: of large files only where it is demanded. S3 makes no SHA-256 of what is sent in
+/// parts.
+async fn checksum(rules: &Profile, source: &Source) -> anyhow::Result<Option<Checksum>> {
+    let is_large = source.size > WHOLE;
+    if is_large && rules.checksum.is_none() {
+        return Ok(None);
+    }
+    let offers = |method| rules.methods.contains(&method);
+    let in_parts = offers(Method::Multipart) && (is_large || !offers(Method::Put));
+    Ok(Some(if in_parts {
+        Checksum {
+            algorithm: ChecksumAlgorithm::Crc64nvme,
+            value: source.crc64().await?,
+        }
     } else {
-        None
-    };
+        Checksum {
+            algorithm: ChecksumAlgorithm::Sha256,
+            value: source.sha256().await?,
+        }
+    }))
+}
+
+async fn request(args: &Args, rules: &Profile, source: &Source) -> anyhow::Result<BeginRequest> {
     let metadata: BTreeMap<_, _> = args.metadata.iter().cloned().collect();
     Ok(BeginRequest {
-        profile,
+        profile: rules.name.clone(),
         filename: Some(source.filename.clone()),
         content_type: Some(source.content_type.clone()),
         size: Some(source.size),
         return_to: None,
-        checksum,
+        checksum: checksum(rules, source).await?,
         metadata: (!metadata.is_empty()).then_some(metadata),
         method: None,
         owner: args.owner.clone(),

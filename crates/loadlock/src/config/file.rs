@@ -10,7 +10,7 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Audit, Config, Origins,
+    Audit, Config, Origins, authorizer,
     forms::{FILE, KEEP, LISTEN, ORIGIN, PROFILE, SECRET, URL},
     inspect, issuers, keys, profiles,
     reader::Reader,
@@ -22,7 +22,10 @@ pub use super::{
     reader::{Effective, Environment},
     value::quoted,
 };
-use crate::auth::{KeyRing, Secret};
+use crate::{
+    auth::{KeyRing, Secret},
+    upload::Profile,
+};
 
 /// Where the configuration is, unless something else is said.
 pub const USUAL: &str = "loadlock.toml";
@@ -124,8 +127,10 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
     let store = store::read(root.section("store"));
     let profiles = profiles::read(&root);
     let tokens = keys::read(&root, profiles.as_deref());
+    let authorizer = authorizer::read(root.section("authorizer"), profiles.as_deref());
     if let (Some(Some(wanted)), Some(profiles)) = (&upload_url, &profiles) {
         root.check_profile("upload_url", wanted, profiles);
+        check_unchecked(&root, wanted, profiles);
     }
     let audit = audit(root.section("audit"));
     let scanning = inspect::scanning(root.section("scanning"));
@@ -144,6 +149,7 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
         secrets: key_ring(secrets?)?,
         user_secrets: user_secrets?,
         issuers: issuers?,
+        authorizer: authorizer?,
         upload_url: upload_url?,
         audit: audit?,
         scanning: scanning?,
@@ -167,5 +173,16 @@ fn beside(root: &Section<'_>, path: &Path, records: PathBuf) -> PathBuf {
     match root.place_of("records") {
         Place::File { .. } => path.parent().unwrap_or(Path::new("")).join(records),
         Place::Variable(_) => records,
+    }
+}
+
+/// Such clients send no checksum.
+fn check_unchecked(root: &Section<'_>, wanted: &str, profiles: &[Profile]) {
+    let meant = profiles.iter().find(|profile| profile.name == wanted);
+    if meant.is_some_and(|profile| profile.checksum.is_some()) {
+        let says = format!(
+            "is \"{wanted}\", which takes nothing without a checksum, and such clients send none"
+        );
+        root.fault("upload_url", &says, "a profile without `checksum`");
     }
 }

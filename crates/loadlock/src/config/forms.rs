@@ -1,6 +1,7 @@
 //! How a setting's value is written, and what would be right where it is not.
 
 pub(super) mod inspect;
+pub(super) mod rules;
 
 use std::{fmt::Display, net::SocketAddr, path::PathBuf, time::Duration};
 

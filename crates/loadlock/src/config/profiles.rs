@@ -1,16 +1,22 @@
 //! The sections `[profiles.NAME]`.
 
+mod storage;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     forms::{
         ACTIVE, COUNT, EXTENSION, FLAG, KEY, LIFETIME, MEDIA, METHOD, PROMOTE, READ, SIZE, WORD,
         name,
+        rules::{CHECKSUM, OTHER_METADATA, PATTERN},
     },
     inspect,
     section::Section,
 };
-use crate::upload::{Admits, Lifetimes, MetadataRule, Method, Profile, Read, profile::in_words};
+use crate::upload::{
+    Admits, ChecksumDemand, KeyTemplate, Lifetimes, MetadataRule, Method, Profile, Read,
+    profile::in_words,
+};
 
 /// S3 takes no larger object in one piece, and none larger at all.
 const MAX_SINGLE_BYTES: u64 = 5 << 30;
@@ -63,6 +69,12 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
     let checks = inspect::checks(section.section("inspect"));
     let lifetimes = lifetimes(section.section("lifetimes"));
     let metadata = metadata(section.section("metadata"));
+    let other_metadata = section.or("other_metadata", "take", &OTHER_METADATA);
+    let checksum = section.optional("checksum", &CHECKSUM);
+    if let Some(checksum) = checksum {
+        check_sha256(&section, checksum, key.as_ref(), methods.as_deref());
+    }
+    let storage = storage::read(section.section("storage"));
     check_sizes(
         &section,
         (min_size_bytes, max_size_bytes),
@@ -80,6 +92,9 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
         methods: methods?,
         key: key?,
         metadata: metadata?,
+        other_metadata: other_metadata?,
+        checksum: checksum?,
+        storage: storage?,
         lifetimes: lifetimes?,
         promote: promote?,
         read: read?,
@@ -133,6 +148,25 @@ fn check_sizes(
     }
 }
 
+/// S3 makes no SHA-256 of a file sent in parts; and a key is made of one only that every client has given.
+fn check_sha256(
+    section: &Section<'_>,
+    checksum: Option<ChecksumDemand>,
+    key: Option<&KeyTemplate>,
+    methods: Option<&[Method]>,
+) {
+    let demanded = checksum == Some(ChecksumDemand::Sha256);
+    let parts = methods.is_some_and(|methods| methods.contains(&Method::Multipart));
+    if demanded && parts {
+        let says = "is \"sha256\", which no store knows of a file sent in parts";
+        section.fault("checksum", says, "methods = [\"put\", \"post\"] beside it");
+    }
+    if !demanded && key.is_some_and(KeyTemplate::has_sha256) {
+        let says = "has {sha256} in it, which nobody need give";
+        section.fault("key", says, "checksum = \"sha256\" beside it");
+    }
+}
+
 fn lifetimes(section: Section<'_>) -> Option<Lifetimes> {
     let grant = section.or("grant", "15 minutes", &LIFETIME);
     let upload = section.or("upload", "12 hours", &LIFETIME);
@@ -160,17 +194,21 @@ fn lifetimes(section: Section<'_>) -> Option<Lifetimes> {
 }
 
 fn metadata(section: Section<'_>) -> Option<BTreeMap<String, MetadataRule>> {
-    let names = section.names(&["required", "max_length"]);
+    let names = section.names(&["required", "max_length", "values", "pattern"]);
     let rules: Vec<Option<(String, MetadataRule)>> = names
         .into_iter()
         .map(|name| {
             let entry = section.section(&name);
             let required = entry.or("required", "false", &FLAG);
             let max_length = entry.or("max_length", "2048", &COUNT);
+            let values = entry.list("values", &WORD);
+            let pattern = entry.optional("pattern", &PATTERN);
             entry.close();
             let rule = MetadataRule {
                 required: required?,
                 max_length_bytes: usize::try_from(max_length?).ok()?,
+                values: values?,
+                pattern: pattern?,
             };
             Some((name, rule))
         })

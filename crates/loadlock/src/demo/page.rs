@@ -51,6 +51,7 @@ const ASSETS: &[Asset] = assets! {
     "/assets/uploads.js" JS "page/uploads.js"
     "/assets/words.js" JS "page/words.js"
     "/assets/client/api.js" JS "../../client/src/api.js"
+    "/assets/client/checksum.js" JS "../../client/src/checksum.js"
     "/assets/client/errors.js" JS "../../client/src/errors.js"
     "/assets/client/index.js" JS "../../client/src/index.js"
     "/assets/client/limits.js" JS "../../client/src/limits.js"

@@ -20,7 +20,7 @@ use crate::{
     auth::{self, Caller, Secret},
     bucket::grant::{FormTerms, Grant},
     error::{Error, Kind},
-    flow::{self, gate},
+    flow::{self, authorize::authorize, gate},
     records::{NewBegin, Outcome},
     upload::{Checksum, Metadata, Method, ObjectKey, Profile, Upload},
 };
@@ -218,6 +218,7 @@ async fn begin_all(
     gate::enter(app, caller, profile).await?;
     let mut admitted = admit(profile);
     gate::check_owners(app, caller, &mut admitted).await?;
+    let admitted = authorize(app, caller, profile, admitted).await?;
     let now = app.clock.now();
     let reply = idempotency.map(|idempotency| idempotency.reply(caller, &admitted, now));
     let mut uploads = Vec::with_capacity(admitted.len());
@@ -331,7 +332,7 @@ fn grant(app: &App, upload: &Upload, now: Timestamp) -> Result<Grant, Error> {
             let redirect = upload.return_to.as_ref();
             let redirect = redirect.map(|_| format!("{api}/v1/uploads/{}/return", upload.id));
             let terms = FormTerms {
-                sizes: profile.single_sizes(),
+                sizes: upload.sizes(profile),
                 redirect: redirect.as_deref(),
             };
             app.bucket.grant_post(upload, &terms, now)

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Kind},
     flow::{self, ShownFile, complete::settle, files::show, revoke},
     records::{Act, Change, FileChange, NewClaim, Outcome},
-    upload::{Metadata, Owner, Promote, State, Upload, UploadId},
+    upload::{Metadata, Owner, Promote, State, Upload, UploadId, profile::check_entries},
 };
 
 /// How many uploads one claim may take.
@@ -230,7 +230,9 @@ fn merged(app: &App, upload: &Upload, form: &Metadata) -> Result<Metadata, Error
     let profile = flow::profile(app, &upload.profile)?;
     let mut metadata = upload.metadata.clone();
     metadata.extend(form.clone());
-    profile.check_metadata(&metadata)?;
+    // What came with the begin was held against the rules there, or is the authorizer's own.
+    profile.check_metadata(form)?;
+    check_entries(&metadata)?;
     if profile.promote == Promote::OnClaim {
         profile.check_required(&metadata)?;
     }

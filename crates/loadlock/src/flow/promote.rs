@@ -11,7 +11,7 @@ use crate::{
     upload::{
         File, Inspected, Metadata, Read, Refused, Rejection, State, Upload,
         inspection::Confirmed,
-        name::{self, Disposition, content_disposition},
+        name::{self, content_disposition},
     },
 };
 
@@ -155,18 +155,19 @@ async fn copy(app: &App, upload: &Upload, form: &Metadata) -> Result<Option<File
     };
     let profile = flow::profile(app, &upload.profile)?;
     let file = file(app, upload, inspected, form);
-    let disposition = if inspected.content_type.is_safe_inline() {
-        Disposition::Inline
-    } else {
-        Disposition::Attachment
+    let storage = &profile.storage;
+    let disposition = storage.disposition_of(&inspected.content_type);
+    let usual = match profile.read {
+        Read::Public => "public, max-age=31536000, immutable",
+        Read::Signed | Read::Owner => "private, max-age=31536000, immutable",
     };
     let to = Final {
         key: file.key.clone(),
         content_disposition: content_disposition(disposition, &file.filename),
-        cache_control: match profile.read {
-            Read::Public => "public, max-age=31536000, immutable",
-            Read::Signed | Read::Owner => "private, max-age=31536000, immutable",
-        },
+        cache_control: storage.cache_control.as_deref().unwrap_or(usual).to_owned(),
+        class: storage.class.clone(),
+        encryption: storage.encryption.clone(),
+        tags: storage.tags_of(upload),
     };
     match app.bucket.promote(inspected, &to).await? {
         Promoted::Done => Ok(Some(file)),

@@ -14,7 +14,7 @@ pub use self::{
     },
     file::{DisplayUrl, File, FilePage, Link, Links, LinksRequest, Urls, UrlsRequest},
     grant::{Grant, HeldPart, Part, SignRequest, Signed, UploadUrl, UploadUrlRequest},
-    profile::{MetadataRule, Profile, Profiles, Promote},
+    profile::{ChecksumDemand, MetadataRule, OtherMetadata, Profile, Profiles, Promote},
     sign_in::{SignInRequest, SignedIn},
 };
 

@@ -7,7 +7,7 @@ use crate::{
     auth::Secret,
     error::{Error, Kind},
     flow, records, upload,
-    upload::{ChecksumAlgorithm, Method, Promote, State},
+    upload::{ChecksumAlgorithm, ChecksumDemand, Method, OtherMetadata, Promote, State},
 };
 
 /// RFC 3339, UTC, milliseconds.
@@ -324,6 +324,8 @@ pub(super) fn profile(profile: &upload::Profile) -> message::Profile {
     let rule = |rule: &upload::MetadataRule| message::MetadataRule {
         required: rule.required,
         max_length: rule.max_length_bytes,
+        values: (!rule.values.is_empty()).then(|| rule.values.clone()),
+        pattern: rule.pattern.as_ref().map(|it| it.as_str().to_owned()),
     };
     message::Profile {
         name: profile.name.clone(),
@@ -345,6 +347,14 @@ pub(super) fn profile(profile: &upload::Profile) -> message::Profile {
             .iter()
             .map(|(name, found)| (name.clone(), rule(found)))
             .collect(),
+        other_metadata: match profile.other_metadata {
+            OtherMetadata::Take => message::OtherMetadata::Take,
+            OtherMetadata::Refuse => message::OtherMetadata::Refuse,
+        },
+        checksum: profile.checksum.map(|demand| match demand {
+            ChecksumDemand::Any => message::ChecksumDemand::Any,
+            ChecksumDemand::Sha256 => message::ChecksumDemand::Sha256,
+        }),
         anonymous: profile.admits.anonymous,
         max_files: profile.max_files,
     }

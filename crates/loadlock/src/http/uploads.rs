@@ -33,6 +33,7 @@ pub(super) const BEGIN: &[Kind] = &[
     Kind::InvalidRequest,
     Kind::Forbidden,
     Kind::Revoked,
+    Kind::Refused,
     Kind::NotFound,
     Kind::AlreadyReceived,
     Kind::UploadEnded,
@@ -42,6 +43,7 @@ pub(super) const BEGIN: &[Kind] = &[
     Kind::TypeNotAllowed,
     Kind::MethodNotOffered,
     Kind::MetadataRefused,
+    Kind::ChecksumRequired,
     Kind::TooManyFiles,
     Kind::IdempotencyMismatch,
 ];

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Outcome, Reply, audit, replies, row};
 use crate::{
     error::{Error, Kind},
-    upload::{MediaType, Upload},
+    upload::{KeyPrefix, MediaType, Upload},
 };
 
 /// Uploads that begin together, recorded all or none.
@@ -24,7 +24,7 @@ const QUEUE: usize = 1024;
 /// How many are recorded in one transaction, and in one statement of it.
 const BATCH: usize = 512;
 const ROWS: usize = 64;
-const COLUMNS: usize = 17;
+const COLUMNS: usize = 19;
 
 /// The way to the writer.
 #[derive(Debug, Clone)]
@@ -143,6 +143,8 @@ async fn insert_rows(
             .bind(upload.staged_key.as_str())
             .bind(upload.api_key.as_deref())
             .bind(upload.address.map(|address| address.to_string()))
+            .bind(upload.narrowed.max_size_bytes.map(row::signed))
+            .bind(upload.narrowed.key_prefix.as_ref().map(KeyPrefix::as_str))
             .bind(row::millis(upload.grant_expires_at))
             .bind(row::millis(upload.expires_at))
             .bind(row::millis(upload.next_due(upload.created_at())));
@@ -160,7 +162,8 @@ fn insert_text(rows: usize) -> String {
     let row = format!("({}'issued', 0)", "?, ".repeat(COLUMNS));
     format!(
         "INSERT INTO uploads (id, profile, owner, filename, content_type, size_bytes, checksum, metadata, method, \
-         multipart_id, return_to, staged_key, api_key, address, grant_expires_at, expires_at, next_attempt_at, state, attempts) VALUES {}",
+         multipart_id, return_to, staged_key, api_key, address, max_size_bytes, key_prefix, \
+         grant_expires_at, expires_at, next_attempt_at, state, attempts) VALUES {}",
         vec![row; rows].join(", ")
     )
 }

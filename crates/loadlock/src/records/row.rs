@@ -12,7 +12,7 @@ use sqlx::{
 use super::Outcome;
 use crate::{
     clock::from_millis,
-    upload::{File, Metadata, ObjectKey, Owner, State, Upload, UploadId},
+    upload::{File, Metadata, Narrowed, ObjectKey, Owner, State, Upload, UploadId},
 };
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -22,6 +22,7 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
     let metadata: Option<String> = row.try_get("metadata")?;
     let claim: Option<Vec<u8>> = row.try_get("claim_id")?;
     let size: Option<i64> = row.try_get("size_bytes")?;
+    let most: Option<i64> = row.try_get("max_size_bytes")?;
     let id = upload_id(row.try_get("id")?)?;
     let owner: Owner = parsed(row, "owner")?;
     let staged_key: Option<String> = row.try_get("staged_key")?;
@@ -44,6 +45,10 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
             .transpose()?
             .unwrap_or_default(),
         method: parsed(row, "method")?,
+        narrowed: Narrowed {
+            max_size_bytes: most.map(u64::try_from).transpose().map_err(decode)?,
+            key_prefix: optional(row, "key_prefix")?,
+        },
         multipart_id: row.try_get("multipart_id")?,
         return_to: row.try_get("return_to")?,
         grant_expires_at: time(row, "grant_expires_at")?,

@@ -89,16 +89,9 @@ pub fn verdict(
     check_nature(&content_type, content)?;
     let dimensions = image::dimensions(&content_type, &profile.checks, content)?;
     let extension = name::extension_of(&content_type, &upload.filename);
-    let key = profile.key.key(KeyFacts {
-        profile: &profile.name,
-        owner: &upload.owner,
-        id: upload.id,
-        extension: &extension,
-        created_at: upload.created_at(),
-    });
     Ok(Inspected {
         source,
-        key,
+        key: final_key(upload, profile, &extension, confirmed)?,
         etag: seen.etag.to_owned(),
         size_bytes: content.size_bytes,
         dimensions,
@@ -107,11 +100,41 @@ pub fn verdict(
     })
 }
 
+/// Where the file will lie, below the authorizer's prefix if it gave one.
+fn final_key(
+    upload: &Upload,
+    profile: &Profile,
+    extension: &str,
+    confirmed: Confirmed,
+) -> Result<ObjectKey, Rejection> {
+    let is_sha256 = |checksum: &&Checksum| checksum.algorithm() == ChecksumAlgorithm::Sha256;
+    let declared = upload.checksum.as_ref().filter(is_sha256);
+    let sha256 = declared
+        .filter(|_| confirmed == Confirmed::Yes)
+        .map(Checksum::hex);
+    if profile.key.has_sha256() && sha256.is_none() {
+        return Err(Rejection::ChecksumUnconfirmed);
+    }
+    let key = profile.key.key(KeyFacts {
+        profile: &profile.name,
+        owner: &upload.owner,
+        id: upload.id,
+        extension,
+        filename: &upload.filename,
+        sha256: &sha256.unwrap_or_default(),
+        created_at: upload.created_at(),
+    });
+    Ok(match &upload.narrowed.key_prefix {
+        Some(prefix) => prefix.before(&key),
+        None => key,
+    })
+}
+
 /// Whether an object may be of this size: the declared one, else one that the profile takes.
 pub fn check_size(upload: &Upload, profile: &Profile, found: u64) -> Result<(), Rejection> {
     match upload.size_bytes {
         Some(declared) if found != declared => Err(Rejection::SizeMismatch { declared, found }),
-        None if !profile.sizes().contains(&found) => Err(Rejection::SizeNotAllowed { found }),
+        None if !upload.sizes(profile).contains(&found) => Err(Rejection::SizeNotAllowed { found }),
         _ => Ok(()),
     }
 }

@@ -49,8 +49,8 @@ pub fn staged(owner: &Owner, id: UploadId, secret: &[u8; 16]) -> ObjectKey {
 
 /// How a profile names its files in the final bucket: `{profile}/{owner}/{id}.{ext}`.
 ///
-/// Takes `{profile}`, `{owner}` (a hash), `{id}` (must be there), `{ext}`, `{year}`, `{month}`, `{day}` (of the begin,
-/// UTC) and between them letters, digits and `/ - _ .`.
+/// Takes `{profile}`, `{owner}` (a hash), `{id}` (must be there), `{ext}`, `{name}` (a slug of the file's), `{sha256}` (of the
+/// content), `{year}`, `{month}`, `{day}` (of the begin, UTC) and between them letters, digits and `/ - _ .`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyTemplate(String);
 
@@ -62,6 +62,8 @@ pub enum NotATemplate {
     NoId,
     #[error("`{{{0}}}` is no placeholder of a key template")]
     Unknown(String),
+    #[error("a key template is {MAX_TEMPLATE_BYTES} bytes long at most")]
+    Length,
     #[error(
         "a key template is made of letters, digits, `/ - _ .` and placeholders, and is no path out"
     )]
@@ -75,12 +77,84 @@ pub struct KeyFacts<'a> {
     pub owner: &'a Owner,
     pub id: UploadId,
     pub extension: &'a str,
+    /// For display; of it a slug.
+    pub filename: &'a str,
+    /// In hex; empty where it is not known for sure.
+    pub sha256: &'a str,
     pub created_at: Timestamp,
 }
 
-const PLACEHOLDERS: &[&str] = &["profile", "owner", "id", "ext", "year", "month", "day"];
+const PLACEHOLDERS: &[&str] = &[
+    "profile", "owner", "id", "ext", "name", "sha256", "year", "month", "day",
+];
+/// S3's keys are 1,024 bytes long at most, and what is filled in needs room.
+const MAX_TEMPLATE_BYTES: usize = 256;
+const MAX_SLUG_BYTES: usize = 48;
+
+/// What an authorizer puts before a final key: `tenants/42`. Segments of letters, digits and `- _ .`, none of dots alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPrefix(String);
+
+/// Text that is no prefix of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a key's prefix is 1 to {MAX_PREFIX_BYTES} letters, digits, `- _ .`, and `/` between segments"
+)]
+#[non_exhaustive]
+pub struct NotAPrefix;
+
+const MAX_PREFIX_BYTES: usize = 200;
+
+impl KeyPrefix {
+    /// The prefix as text, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key below this prefix.
+    pub fn before(&self, key: &ObjectKey) -> ObjectKey {
+        ObjectKey(format!("{}/{key}", self.0))
+    }
+}
+
+impl FromStr for KeyPrefix {
+    type Err = NotAPrefix;
+
+    fn from_str(text: &str) -> Result<Self, NotAPrefix> {
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let sound =
+            |segment: &str| segment.bytes().all(plain) && segment.bytes().any(|byte| byte != b'.');
+        (text.len() <= MAX_PREFIX_BYTES && text.split('/').all(sound))
+            .then(|| Self(text.to_owned()))
+            .ok_or(NotAPrefix)
+    }
+}
+
+/// A file's name in letters a key may have: `Grüße aus Rom.JPG` becomes `gr-e-aus-rom`.
+fn slug(filename: &str) -> String {
+    let stem = filename.rsplit_once('.').map_or(filename, |(stem, _)| stem);
+    let words = stem.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut slug = String::with_capacity(MAX_SLUG_BYTES);
+    for word in words.filter(|word| !word.is_empty()) {
+        if !slug.is_empty() {
+            slug.push('-');
+        }
+        slug.push_str(&word.to_ascii_lowercase());
+    }
+    slug.truncate(MAX_SLUG_BYTES);
+    match slug.trim_end_matches('-') {
+        "" => "file".to_owned(),
+        slug => slug.to_owned(),
+    }
+}
 
 impl KeyTemplate {
+    /// Whether keys are made of the content's SHA-256.
+    pub fn has_sha256(&self) -> bool {
+        self.0.contains("{sha256}")
+    }
+
     /// The key for one file.
     pub fn key(&self, facts: KeyFacts<'_>) -> ObjectKey {
         let date = facts.created_at.to_zoned(TimeZone::UTC);
@@ -92,6 +166,8 @@ impl KeyTemplate {
                 "owner" => key.push_str(&facts.owner.hash()),
                 "id" => key.push_str(&facts.id.to_string()),
                 "ext" => key.push_str(facts.extension),
+                "name" => key.push_str(&slug(facts.filename)),
+                "sha256" => key.push_str(facts.sha256),
                 "year" => key.push_str(&date.strftime("%Y").to_string()),
                 "month" => key.push_str(&date.strftime("%m").to_string()),
                 "day" => key.push_str(&date.strftime("%d").to_string()),
@@ -107,6 +183,9 @@ impl FromStr for KeyTemplate {
     type Err = NotATemplate;
 
     fn from_str(text: &str) -> Result<Self, NotATemplate> {
+        if text.len() > MAX_TEMPLATE_BYTES {
+            return Err(NotATemplate::Length);
+        }
         let mut literal = String::new();
         for (n, piece) in text.split('{').enumerate() {
             let rest = match (n, piece.split_once('}')) {
@@ -146,7 +225,10 @@ mod tests {
         check("{profile}/{owner}/{id}.{ext}", true);
         check("files/{year}/{month}/{day}/{id}", true);
         check("{profile}/{owner}", false);
-        check("{id}/{name}", false);
+        check("{id}/{name}", true);
+        check("{sha256}/{id}", true);
+        check("{id}/{user}", false);
+        check(&format!("{{id}}{}", "a".repeat(300)), false);
         check("/{id}", false);
         check("../{id}", false);
         check("a//{id}", false);
@@ -158,9 +240,10 @@ mod tests {
 
     #[test]
     fn a_key_is_filled_from_the_facts() {
-        let template: KeyTemplate = "{profile}/{year}-{month}-{day}/{owner}/{id}.{ext}"
-            .parse()
-            .unwrap();
+        let template: KeyTemplate =
+            "{profile}/{year}-{month}-{day}/{owner}/{sha256}/{name}-{id}.{ext}"
+                .parse()
+                .unwrap();
         let owner: Owner = "../../someone".parse().unwrap();
         let id: UploadId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
         let key = template.key(KeyFacts {
@@ -168,10 +251,44 @@ mod tests {
             owner: &owner,
             id,
             extension: "png",
+            filename: "../Grüße aus Rom.JPG",
+            sha256: "abc",
             created_at: "2026-03-04T23:59:59Z".parse().unwrap(),
         });
-        let expected = format!("image/2026-03-04/{}/{id}.png", owner.hash());
+        let expected = format!(
+            "image/2026-03-04/{}/abc/gr-e-aus-rom-{id}.png",
+            owner.hash()
+        );
         assert_eq!(key.as_str(), expected);
         assert_eq!(owner.hash().len(), 32);
+    }
+
+    #[test]
+    fn any_name_becomes_a_slug() {
+        fn check(name: &str, expected: &str) {
+            assert_eq!(slug(name), expected, "{name:?}");
+        }
+        check("a.png", "a");
+        check("写真.jpg", "file");
+        check("", "file");
+        check("My  Summer_2026 (1).tar.gz", "my-summer-2026-1-tar");
+        check("../../etc/passwd", "file");
+        check(&format!("{} b.png", "a".repeat(47)), &"a".repeat(47));
+    }
+
+    #[test]
+    fn prefixes_lead_nowhere_else() {
+        fn check(text: &str, expected: Option<&str>) {
+            let found: Option<KeyPrefix> = text.parse().ok();
+            assert_eq!(found.as_ref().map(KeyPrefix::as_str), expected, "{text:?}");
+        }
+        check("tenants/42/", Some("tenants/42"));
+        check("a.b", Some("a.b"));
+        for wrong in [
+            "", "/", "/a", "a//b", "a//", "..", "a/../b", ".", "a/./b", "a b", "é", "{id}", "a\n",
+        ] {
+            check(wrong, None);
+        }
+        check(&"a".repeat(201), None);
     }
 }

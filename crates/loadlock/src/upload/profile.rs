@@ -1,20 +1,24 @@
 //! Profiles: the named rules for one kind of upload.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::Duration};
+mod metadata;
+mod storage;
+
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checks, KeyTemplate, MediaType, Metadata, TypePattern, name};
+pub(crate) use self::{metadata::check_entries, storage::TAG_PLACEHOLDERS};
+pub use self::{
+    metadata::{MetadataRule, NotAPattern, OtherMetadata, Pattern},
+    storage::{Encryption, Storage},
+};
+use super::{Checks, Checksum, ChecksumAlgorithm, KeyTemplate, MediaType, TypePattern, name};
 use crate::error::{Error, Kind};
 
 /// The largest object one PUT or form can carry (S3: 5 GiB).
-const MAX_SINGLE_BYTES: u64 = 5 << 30;
+pub(crate) const MAX_SINGLE_BYTES: u64 = 5 << 30;
 /// Above this, multipart is chosen.
 const PUT_BYTES: u64 = 64 << 20;
-/// What metadata without a rule of its own may be.
-const DEFAULT_METADATA_BYTES: usize = 2048;
-const MAX_METADATA_ENTRIES: usize = 32;
-const MAX_METADATA_NAME_BYTES: usize = 64;
 /// What one request can be answered.
 const MOST_FILES: u32 = 100;
 
@@ -33,6 +37,11 @@ pub struct Profile {
     pub methods: Vec<Method>,
     pub key: KeyTemplate,
     pub metadata: BTreeMap<String, MetadataRule>,
+    /// What becomes of form data that has no rule of its own.
+    pub other_metadata: OtherMetadata,
+    /// Whether a client must say beforehand what the content's checksum is.
+    pub checksum: Option<ChecksumDemand>,
+    pub storage: Storage,
     pub lifetimes: Lifetimes,
     pub promote: Promote,
     pub read: Read,
@@ -85,6 +94,14 @@ impl FromStr for Method {
     }
 }
 
+/// Which checksum of the whole content a client must give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChecksumDemand {
+    Any,
+    Sha256,
+}
+
 /// When a file is promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -114,13 +131,6 @@ pub enum ActiveContent {
     Attach,
 }
 
-/// A rule for one entry of form data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MetadataRule {
-    pub required: bool,
-    pub max_length_bytes: usize,
-}
-
 /// How long things live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -135,16 +145,6 @@ pub struct Lifetimes {
 }
 
 impl Profile {
-    /// The sizes it takes, in bytes.
-    pub fn sizes(&self) -> RangeInclusive<u64> {
-        self.min_size_bytes..=self.max_size_bytes
-    }
-
-    /// The sizes it takes in one PUT or form, in bytes.
-    pub fn single_sizes(&self) -> RangeInclusive<u64> {
-        self.min_size_bytes..=self.max_size_bytes.min(MAX_SINGLE_BYTES)
-    }
-
     /// Whether files of this type are taken.
     pub fn takes(&self, media: &MediaType) -> bool {
         self.types.iter().any(|pattern| pattern.takes(media))
@@ -211,40 +211,19 @@ impl Profile {
         )))
     }
 
-    /// Bounds every entry of form data.
-    pub fn check_metadata(&self, metadata: &Metadata) -> Result<(), Error> {
-        if metadata.len() > MAX_METADATA_ENTRIES {
-            return Err(Kind::MetadataRefused.because(format!(
-                "`metadata` has more than {MAX_METADATA_ENTRIES} entries"
-            )));
-        }
-        for (name, value) in metadata {
-            if name.is_empty() || name.len() > MAX_METADATA_NAME_BYTES {
-                return Err(Kind::MetadataRefused.because(format!(
-                    "a name in `metadata` is 1 to {MAX_METADATA_NAME_BYTES} bytes long"
-                )));
-            }
-            let rule = self.metadata.get(name);
-            let most = rule.map_or(DEFAULT_METADATA_BYTES, |rule| rule.max_length_bytes);
-            if value.len() > most {
-                return Err(Kind::MetadataRefused
-                    .because(format!("`metadata.{name}` is longer than {most} bytes")));
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that all required entries are there: at the last moment they can come, the begin or the claim.
-    pub fn check_required(&self, metadata: &Metadata) -> Result<(), Error> {
-        let missing = |(name, rule): &(&String, &MetadataRule)| {
-            rule.required && metadata.get(*name).is_none_or(String::is_empty)
+    /// Checks that the checksum came along which is demanded.
+    pub fn check_checksum(&self, given: Option<&Checksum>) -> Result<(), Error> {
+        let (name, algorithm) = (&self.name, given.map(Checksum::algorithm));
+        let wanted = match (self.checksum, algorithm) {
+            (None, _)
+            | (Some(ChecksumDemand::Any), Some(_))
+            | (Some(ChecksumDemand::Sha256), Some(ChecksumAlgorithm::Sha256)) => return Ok(()),
+            (Some(ChecksumDemand::Any), None) => "checksum",
+            (Some(ChecksumDemand::Sha256), _) => "sha256 checksum",
         };
-        match self.metadata.iter().find(missing) {
-            Some((name, _)) => {
-                Err(Kind::MetadataRefused.because(format!("`metadata.{name}` is required")))
-            }
-            None => Ok(()),
-        }
+        Err(Kind::ChecksumRequired.because(format!(
+            "profile `{name}` takes no file of which the {wanted} is not said beforehand"
+        )))
     }
 
     /// The method for a file: what the client asks for, else PUT for small files and parts for large ones.
@@ -309,13 +288,10 @@ mod tests {
             max_files: 1,
             methods: vec![Method::Put, Method::Post, Method::Multipart],
             key: "{id}".parse().unwrap(),
-            metadata: BTreeMap::from([(
-                "alt".to_owned(),
-                MetadataRule {
-                    required: true,
-                    max_length_bytes: 10,
-                },
-            )]),
+            metadata: BTreeMap::new(),
+            other_metadata: OtherMetadata::Take,
+            checksum: None,
+            storage: Storage::default(),
             lifetimes: Lifetimes {
                 grant: Duration::from_mins(1),
                 upload: Duration::from_mins(10),
@@ -386,22 +362,28 @@ mod tests {
     }
 
     #[test]
-    fn metadata_is_bounded_and_required() {
-        let with = |name: &str, value: &str| Metadata::from([(name.to_owned(), value.to_owned())]);
-        assert!(profile().check_metadata(&with("alt", "0123456789")).is_ok());
-        assert!(
-            profile()
-                .check_metadata(&with("alt", "01234567890"))
-                .is_err()
+    fn a_checksum_that_is_demanded_must_be_given() {
+        let of = |algorithm, value| Checksum::new(algorithm, value).unwrap();
+        let sha256 = of(
+            ChecksumAlgorithm::Sha256,
+            "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=",
         );
-        assert!(
-            profile()
-                .check_metadata(&with("x", &"y".repeat(2049)))
-                .is_err()
-        );
-        assert!(profile().check_metadata(&with("", "y")).is_err());
-        assert!(profile().check_required(&Metadata::new()).is_err());
-        assert!(profile().check_required(&with("alt", "a")).is_ok());
+        let crc = of(ChecksumAlgorithm::Crc32c, "AAAAAA==");
+        let check = |demand, given: Option<&Checksum>, expected: Option<Kind>| {
+            let profile = Profile {
+                checksum: demand,
+                ..profile()
+            };
+            let got = profile.check_checksum(given).err().map(|e| e.kind());
+            assert_eq!(got, expected, "{demand:?} {given:?}");
+        };
+        let required = Some(Kind::ChecksumRequired);
+        check(None, None, None);
+        check(Some(ChecksumDemand::Any), None, required);
+        check(Some(ChecksumDemand::Any), Some(&crc), None);
+        check(Some(ChecksumDemand::Sha256), Some(&crc), required);
+        check(Some(ChecksumDemand::Sha256), None, required);
+        check(Some(ChecksumDemand::Sha256), Some(&sha256), None);
     }
 
     #[test]

@@ -354,7 +354,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::after,
-        upload::{Metadata, Method, inspection::Confirmed},
+        upload::{Metadata, Method, Narrowed, inspection::Confirmed},
     };
 
     fn upload() -> Upload {
@@ -372,6 +372,7 @@ mod tests {
             checksum: None,
             metadata: Metadata::new(),
             method: Method::Put,
+            narrowed: Narrowed::default(),
             multipart_id: None,
             return_to: None,
             grant_expires_at: after(at, Duration::from_mins(1)),

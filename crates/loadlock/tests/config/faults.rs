@@ -133,7 +133,7 @@ fn a_slip_of_the_pen_is_told_with_what_was_meant() {
     ");
     assert_snapshot!(image("colour = \"red\""), @r"
     loadlock.toml:11: there is no setting `profiles.image.colour`
-      → one of admits, types, extensions, min_size, max_size, max_files, methods, key, promote, read, link_lifetime, active_content, inspect, lifetimes, metadata
+      → one of admits, types, extensions, min_size, max_size, max_files, methods, key, promote, read, link_lifetime, active_content, inspect, lifetimes, metadata, other_metadata, checksum, storage
     ");
     assert_snapshot!(faults(&[TOP, STORE, IMAGE].concat(), &[("LOADLOCK_STORE_REGOIN", "x")]), @r"
     LOADLOCK_STORE_REGOIN: there is no such setting
@@ -365,8 +365,8 @@ fn a_profile_says_what_is_possible() {
     loadlock.toml:11: `profiles.image.max_files`: "0" is no such number
       → a whole number from 1
     "#);
-    assert_snapshot!(image("key = \"{profile}/{name}\""), @r#"
-    loadlock.toml:11: `profiles.image.key`: "{profile}/{name}" will not do: `{name}` is no placeholder of a key template
+    assert_snapshot!(image("key = \"{profile}/{user}\""), @r#"
+    loadlock.toml:11: `profiles.image.key`: "{profile}/{user}" will not do: `{user}` is no placeholder of a key template
       → "{profile}/{owner}/{id}.{ext}"
     "#);
     assert_snapshot!(image("key = \"{profile}\""), @r#"
@@ -562,4 +562,106 @@ owner_prefix = "e:"
 "#;
     let found = loaded(&[TOP, text, STORE, IMAGE].concat(), &[]).unwrap();
     assert_eq!(found.config.issuers.len(), 5);
+}
+
+#[test]
+fn rules_of_form_data_and_checksums_make_sense() {
+    assert_snapshot!(image("metadata.zip.pattern = \"a)|(b\""), @r#"
+    loadlock.toml:11: `profiles.image.metadata.zip.pattern`: "a)|(b" will not do: unopened group
+      → "[0-9]{5}"
+    "#);
+    assert_snapshot!(image("metadata.zip.values = []\nmetadata.zip.pattern = \"[0-9\""), @r#"
+    loadlock.toml:12: `profiles.image.metadata.zip.pattern`: "[0-9" will not do: unclosed character class
+      → "[0-9]{5}"
+    "#);
+    assert_snapshot!(image("checksum = \"sha256\""), @r#"
+    loadlock.toml:11: `profiles.image.checksum` is "sha256", which no store knows of a file sent in parts
+      → methods = ["put", "post"] beside it
+    "#);
+    assert_snapshot!(image("key = \"{sha256}/{id}\""), @r#"
+    loadlock.toml:11: `profiles.image.key` has {sha256} in it, which nobody need give
+      → checksum = "sha256" beside it
+    "#);
+    assert_snapshot!(image("key = \"{name}\""), @r#"
+    loadlock.toml:11: `profiles.image.key`: "{name}" will not do: a key template must contain `{id}`
+      → "{profile}/{owner}/{id}.{ext}"
+    "#);
+    assert_snapshot!(image("other_metadata = \"drop\"\nchecksum = \"md5\""), @r#"
+    loadlock.toml:11: `profiles.image.other_metadata`: "drop" is not known
+      → "take" or "refuse"
+    loadlock.toml:12: `profiles.image.checksum`: "md5" is not known
+      → "sha256" or "any"
+    "#);
+    let whole = "checksum = \"sha256\"\nmethods = [\"put\"]\nkey = \"{sha256}/{id}\"\n";
+    loaded(&[TOP, STORE, IMAGE, whole].concat(), &[]).unwrap();
+    let named = [TOP, "upload_url = \"image\"\n", STORE, IMAGE, whole].concat();
+    assert_snapshot!(faults(&named, &[]), @r#"
+    loadlock.toml:3: `upload_url` is "image", which takes nothing without a checksum, and such clients send none
+      → a profile without `checksum`
+    "#);
+}
+
+#[test]
+fn how_files_are_to_lie_is_what_s3_knows() {
+    assert_snapshot!(image("storage.class = \"DEEP_ARCHIVE\""), @r#"
+    loadlock.toml:11: `profiles.image.storage.class`: "DEEP_ARCHIVE" is an archive, from which nothing can be shown
+      → "GLACIER_IR"
+    "#);
+    assert_snapshot!(image("storage.class = \"cheap\""), @r#"
+    loadlock.toml:11: `profiles.image.storage.class`: "cheap" is no storage class
+      → "STANDARD_IA"
+    "#);
+    assert_snapshot!(image("storage.encryption = \"aes\""), @r#"
+    loadlock.toml:11: `profiles.image.storage.encryption`: "aes" is not known
+      → "AES256" or "aws:kms"
+    "#);
+    assert_snapshot!(image("storage.kms_key = \"k\"\nstorage.encryption = \"AES256\""), @r#"
+    loadlock.toml:11: `profiles.image.storage.kms_key` is for encryption by a key management service
+      → encryption = "aws:kms" beside it
+    "#);
+    assert_snapshot!(image("storage.cache_control = \"a\\nb\""), @r#"
+    loadlock.toml:11: `profiles.image.storage.cache_control`: "a\u000Ab" cannot stand in a header
+      → "public, max-age=3600"
+    "#);
+    assert_snapshot!(image("storage.tags.\"aws:x\" = \"1\"\nstorage.tags.b = \"{name}\""), @r#"
+    loadlock.toml:11: `profiles.image.storage.tags.aws:x` is no tag's name, which is 1 to 128 letters, digits, spaces and + - = . _ : / @
+      → team = "photos"
+    loadlock.toml:12: `profiles.image.storage.tags.b`: "{name}" is no tag's value, which is up to 100 letters, digits, spaces and + - = . _ : / @, with {owner}, {profile} and {id} among them, once each
+      → "photos", "{owner}"
+    "#);
+}
+
+#[test]
+fn whom_a_profile_admits_is_said_by_claims() {
+    assert_snapshot!(image("admits.claims.roles = []"), @r#"
+    loadlock.toml:11: `profiles.image.admits.claims.roles` is empty
+      → ["editor"]
+    "#);
+    assert_snapshot!(image("admits.anonymous = \"yes\""), @r"
+    loadlock.toml:11: `profiles.image.admits.anonymous` is a text in quotes
+      → true or false, without quotes
+    ");
+}
+
+#[test]
+fn an_authorizer_is_called_safely() {
+    let authorizer =
+        |lines: &str| faults(&[TOP, STORE, IMAGE, "[authorizer]\n", lines].concat(), &[]);
+    assert_snapshot!(authorizer(""), @r#"
+    loadlock.toml:11: `authorizer.url` is missing
+      → url = "https://app.example.com/hooks/loadlock", or LOADLOCK_AUTHORIZER_URL
+    loadlock.toml:11: `authorizer.secret` is missing
+      → secret = "whsec_…", with 24 to 64 random bytes in base64, or LOADLOCK_AUTHORIZER_SECRET
+    "#);
+    let wrong = "url = \"http://app.example.com/may\"\nsecret = \"whsec_short\"\ntimeout = \"1 minute\"\nprofiles = [\"picture\"]\n";
+    assert_snapshot!(authorizer(wrong), @r#"
+    loadlock.toml:12: `authorizer.url`: "http://app.example.com/may" is not https, nor on this machine
+      → "https://app.example.com/hooks/loadlock"
+    loadlock.toml:13: `authorizer.secret` is no secret of Standard Webhooks
+      → "whsec_…", with 24 to 64 random bytes in base64
+    loadlock.toml:14: `authorizer.timeout` is longer than anybody waits who wants to upload
+      → "30 seconds" at most
+    loadlock.toml:15: `authorizer.profiles` is "picture", and there is no such profile
+      → one of image
+    "#);
 }

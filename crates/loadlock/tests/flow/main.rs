@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod authorizer;
 mod claimed;
 mod claims;
 mod embedded;
@@ -26,6 +27,7 @@ mod quarantine;
 mod reading;
 mod repeats;
 mod revocations;
+mod rules;
 mod scanning;
 mod sign_in;
 mod tokens;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use loadlock::clock::Clock;
 use reqwest::Client;
@@ -30,6 +30,7 @@ struct Plan {
     all: Option<When>,
     hang: bool,
     copies: usize,
+    copy: HeaderMap,
     held: Option<Arc<Held>>,
 }
 
@@ -87,6 +88,13 @@ impl Faults {
     /// How often the store was asked to copy.
     pub(crate) fn copies(&self) -> usize {
         self.0.lock().unwrap().copies
+    }
+
+    /// A header of the last copy that the store was asked for.
+    pub(crate) fn copied_with(&self, header: &str) -> Option<String> {
+        let plan = self.0.lock().unwrap();
+        let value = plan.copy.get(header)?;
+        Some(value.to_str().unwrap().to_owned())
     }
 
     /// Takes the fault back if it has not come to pass; says whether it has.
@@ -158,7 +166,9 @@ async fn forward(way: &Way, request: Request) -> Response<Body> {
         return std::future::pending().await;
     }
     if request.headers().contains_key("x-amz-copy-source") {
-        way.faults.0.lock().unwrap().copies += 1;
+        let mut plan = way.faults.0.lock().unwrap();
+        plan.copies += 1;
+        plan.copy = request.headers().clone();
     }
     let held = way.faults.0.lock().unwrap().held.take();
     let fault = way.faults.next();

@@ -180,6 +180,7 @@ impl World {
             secrets: KeyRing::new(Secret::new("the service's own"), vec![]),
             user_secrets: Vec::new(),
             issuers: Vec::new(),
+            authorizer: None,
             upload_url: Some("image".to_owned()),
             scanning: loadlock::scan::Scanning::default(),
             audit: Audit::default(),

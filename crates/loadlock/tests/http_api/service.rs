@@ -85,6 +85,7 @@ impl Service {
             secrets: KeyRing::new(Secret::new("the service's own"), vec![]),
             user_secrets: Vec::new(),
             issuers: Vec::new(),
+            authorizer: None,
             upload_url: None,
             scanning: loadlock::scan::Scanning::default(),
             audit: Audit::default(),

@@ -26,7 +26,7 @@ pub(super) async fn open_store(data: &Path, keys: &Keys, clock: Clock) -> anyhow
     };
     let identities = vec![
         identity("uploader", &keys.uploader, &policies::uploader(buckets))?,
-        identity("server", &keys.server, &policies::server(buckets))?,
+        identity("server", &keys.server, &policies::server(buckets, &[]))?,
         identity("reader", &keys.reader, &policies::reader(buckets))?,
     ];
     let config = Config {

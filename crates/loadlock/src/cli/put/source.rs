@@ -7,6 +7,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use crc_fast::CrcAlgorithm;
 use futures_util::{Stream, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -67,6 +68,16 @@ impl Source {
         }
         file.seek(SeekFrom::Start(offset)).await.map_err(plainly)?;
         Ok(ReaderStream::with_capacity(file.take(length), CHUNK))
+    }
+
+    /// The whole file's CRC-64/NVME in base64.
+    pub(super) async fn crc64(&self) -> anyhow::Result<String> {
+        let mut chunks = self.read(0, self.size).await?;
+        let mut digest = crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme);
+        while let Some(chunk) = chunks.try_next().await.map_err(plainly)? {
+            digest.update(&chunk);
+        }
+        Ok(BASE64_STANDARD.encode(digest.finalize().to_be_bytes()))
     }
 
     /// The whole file's SHA-256 in base64.

@@ -7,8 +7,8 @@ use crate::{
     error::{Error, Kind},
     flow::Begin,
     upload::{
-        Checksum, ChecksumAlgorithm, MediaType, Method, ObjectKey, Owner, Profile, Promote, State,
-        Upload, UploadId, key, name,
+        Checksum, ChecksumAlgorithm, MediaType, Method, Narrowed, ObjectKey, Owner, Profile,
+        Promote, State, Upload, UploadId, key, name,
     },
 };
 
@@ -96,6 +96,7 @@ fn let_in(
     if profile.promote == Promote::OnComplete {
         profile.check_required(&begin.metadata)?;
     }
+    profile.check_checksum(begin.checksum.as_ref())?;
     check_checksum(method, begin.checksum.as_ref())?;
     check_return(app, method, begin.return_to.as_deref())?;
     let now = app.clock.now();
@@ -117,6 +118,7 @@ fn let_in(
         checksum: begin.checksum,
         metadata: begin.metadata,
         method,
+        narrowed: Narrowed::default(),
         multipart_id: None,
         return_to: begin.return_to,
         grant_expires_at: after(now, profile.lifetimes.grant).min(expires_at),

@@ -23,11 +23,36 @@ pub struct Profile {
     pub promote: Promote,
     /// The form data the profile takes, by name.
     pub metadata: BTreeMap<String, MetadataRule>,
+    /// Whether it takes any other.
+    #[serde(default)]
+    pub other_metadata: OtherMetadata,
+    /// Which checksum of the content must be given at begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<ChecksumDemand>,
     /// Whether an upload may begin without a sign-in.
     #[serde(default)]
     pub anonymous: bool,
     /// How many files one form may bring.
     pub max_files: u32,
+}
+
+/// What becomes of form data that is not listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherMetadata {
+    #[default]
+    Take,
+    /// 422 `metadata_refused`.
+    Refuse,
+}
+
+/// Which checksum of the content is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChecksumDemand {
+    /// Whichever the method takes.
+    Any,
+    Sha256,
 }
 
 /// When a profile's uploads are promoted.
@@ -41,11 +66,18 @@ pub enum Promote {
 }
 
 /// What one field of form data must obey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MetadataRule {
     pub required: bool,
     /// In bytes of UTF-8.
     pub max_length: usize,
+    /// It is one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<String>>,
+    /// A regular expression that the whole value matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "[0-9]{5}")]
+    pub pattern: Option<String>,
 }
 
 /// All profiles.

@@ -39,6 +39,7 @@ pub enum Rejection {
         names: Vec<String>,
     },
     PartsMismatch,
+    ChecksumUnconfirmed,
     Malware {
         signature: String,
     },
@@ -68,6 +69,7 @@ impl Rejection {
             Self::ChecksumMismatch => "checksum_mismatch",
             Self::UnexpectedHeaders { .. } => "unexpected_headers",
             Self::PartsMismatch => "parts_mismatch",
+            Self::ChecksumUnconfirmed => "checksum_unconfirmed",
             Self::Malware { .. } => "malware",
             Self::HookRefused { .. } => "hook_refused",
             Self::NotScanned { .. } => "not_scanned",
@@ -116,6 +118,9 @@ impl fmt::Display for Rejection {
                 names.join(", ")
             ),
             Self::PartsMismatch => f.write_str("the file's parts are not those that were agreed"),
+            Self::ChecksumUnconfirmed => f.write_str(
+                "the store does not say whether the file's content has its announced checksum",
+            ),
             Self::Malware { signature } => write!(f, "the file contains malware: {signature}"),
             Self::HookRefused { says } => f.write_str(says),
             Self::NotScanned { why } => write!(f, "the file could not be scanned: {why}"),
