@@ -22,13 +22,17 @@ FORMS = {
     "Action": "s3:PutObject",
     "Resource": f"arn:aws:s3:::{STAGING}/in/*",
 }
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/uploader"]}, "Action": ["sts:AssumeRole"]}],
+}
 
 
 def policies():
     with tempfile.TemporaryDirectory() as directory:
         service = Service(pathlib.Path(directory))
         return {
-            name: service.loadlock("provision", "--policy", name) for name in ("uploader", "server", "reader")
+            name: service.loadlock("provision", "--policy", name) for name in ("uploader", "server", "reader", "session")
         }
 
 
@@ -42,8 +46,10 @@ def embedded():
         key, secret = keys(name)
         return {"name": name, "access_key_id": key, "secret_access_key": secret, **more}
 
-    everyone = [identity(name, policy=policy) for name, policy in policies().items()]
-    return {"region": os.environ["LOADLOCK_STORE_REGION"], "identities": [identity("operator"), *everyone]}
+    everyone = policies()
+    role = {"name": "uploads", "policy": everyone.pop("session")}
+    identities = [identity(name, policy=policy) for name, policy in everyone.items()]
+    return {"region": os.environ["LOADLOCK_STORE_REGION"], "identities": [identity("operator"), *identities], "roles": [role]}
 
 
 def seaweedfs():
@@ -59,7 +65,9 @@ def seaweedfs():
             identity("server", policyNames=["server"]),
             identity("reader", policyNames=["reader"]),
         ],
-        "policies": [{"name": name, "content": json.dumps(policy)} for name, policy in policies().items()],
+        "policies": [
+            {"name": name, "content": json.dumps(policy)} for name, policy in policies().items() if name != "session"
+        ],
     }
 
 
@@ -76,7 +84,12 @@ def ceph():
             aws_secret_access_key=secret,
         )
 
-    for name, policy in policies().items():
+    everyone = policies()
+    # It takes a plus in a form for a plus: no blanks.
+    role, trust = (json.dumps(policy, separators=(",", ":")) for policy in (everyone.pop("session"), TRUST))
+    client("iam").create_role(RoleName="uploads", Path="/", AssumeRolePolicyDocument=trust)
+    client("iam").put_role_policy(RoleName="uploads", PolicyName="loadlock", PolicyDocument=role)
+    for name, policy in everyone.items():
         client("iam").put_user_policy(UserName=name, PolicyName="loadlock", PolicyDocument=json.dumps(policy))
     # It judges a form by the bucket's policy alone. Once the bucket blocks public policies it takes none any more.
     policy = json.dumps({"Version": "2012-10-17", "Statement": [FORMS]})

@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     auth::{Attempts, Passwords, issuers::Issuers},
-    bucket::Bucket,
+    bucket::{Bucket, Vendor},
     clock::{Clock, Ids},
     config::Config,
     error::Error,
@@ -22,6 +22,8 @@ pub struct App {
     pub records: Records,
     pub bucket: Bucket,
     pub hooks: Hooks,
+    /// Gets temporary credentials, if the service hands out any.
+    pub vendor: Option<Vendor>,
     pub clock: Clock,
     pub ids: Ids,
     /// Whose tokens say who a user is.
@@ -40,7 +42,12 @@ const WAITING: usize = 1024;
 impl App {
     /// Opens the records (bringing their schema up to date) and makes ready for the store, which is asked nothing yet.
     pub async fn open(config: Config, clock: Clock, ids: Ids) -> Result<Self, Error> {
+        let vendor = match &config.credentials {
+            Some(vending) => Some(Vendor::open(vending, &config.store, clock.clone()).await),
+            None => None,
+        };
         Ok(Self {
+            vendor,
             records: Records::open(&config.records).await?,
             issuers: Issuers::new(&config.issuers)?,
             bucket: Bucket::open(&config.store, clock.clone()).await?,

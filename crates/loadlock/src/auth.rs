@@ -271,6 +271,12 @@ pub fn is_upload_token(authorization: &str) -> bool {
     bearer(authorization).is_some_and(|token| token.starts_with(UPLOAD_PREFIX))
 }
 
+/// The JWT that an `Authorization` header carries, good or not.
+pub fn jwt_of(authorization: &str) -> Option<Secret> {
+    let token = bearer(authorization)?;
+    (token.split('.').count() == 3).then(|| Secret::new(token))
+}
+
 /// RFC 6750, section 2.1; the scheme's name in any case (RFC 9110, section 11.1).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;

@@ -4,8 +4,10 @@ mod content;
 mod copy;
 pub mod grant;
 mod identity;
+mod listing;
 mod objects;
 mod parts;
+mod vend;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -26,8 +28,10 @@ use self::grant::Signing;
 pub use self::{
     copy::{CopyPin, Final, MAX_COPY_BYTES, Promoted},
     identity::{ReaderIdentity, ServerIdentity, Source, UploaderIdentity},
+    listing::{Listed, Page},
     objects::Object,
     parts::{Completed, Part},
+    vend::{LONGEST, SHORTEST, Vended, Vending, Vendor, Way, Wish},
 };
 use crate::{
     clock::Clock,

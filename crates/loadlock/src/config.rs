@@ -1,6 +1,7 @@
 //! What the service is told at its start.
 
 mod authorizer;
+mod credentials;
 mod faults;
 pub mod file;
 pub(crate) mod forms;
@@ -18,7 +19,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 pub use self::authorizer::Authorizer;
 use crate::{
     auth::{KeyRing, Secret, Token, issuers::Issuer},
-    bucket::StoreSettings,
+    bucket::{StoreSettings, Vending},
     scan::Scanning,
     upload::{
         ActiveContent, Admits, Checks, KeyTemplate, Lifetimes, Method, OtherMetadata, Profile,
@@ -52,6 +53,8 @@ pub struct Config {
     pub audit: Audit,
     /// Who is asked about content.
     pub scanning: Scanning,
+    /// Where temporary credentials come from, if there are any.
+    pub credentials: Option<Vending>,
 }
 
 /// What becomes of the audit log.

@@ -10,6 +10,7 @@ mod authorize;
 mod begin;
 mod claim;
 mod complete;
+mod credentials;
 mod end;
 mod files;
 mod gate;
@@ -26,6 +27,7 @@ mod work;
 
 pub(crate) use self::{
     audit::clear_audit,
+    credentials::{sweep, tend},
     work::{LEASE, work},
 };
 pub use self::{
@@ -33,6 +35,7 @@ pub use self::{
     begin::{Announced, Begin, BeginMany, Begun, Idempotency, Named, begin, begin_many},
     claim::{Claim, claim},
     complete::{Progress, complete, look},
+    credentials::{Keys, Vend, complete_session, vend},
     end::abort,
     files::{DisplayUrls, FilePage, FileQuery, ShownFile, delete_file, display_urls, file, files},
     links::{FileLink, FileLinks, content_url, links},

@@ -22,6 +22,7 @@ use document::{HOLDERS, OWNERS, SERVERS, open_to_all, refusing, signed_in};
 
 mod admin;
 mod cors;
+mod credentials;
 mod document;
 mod envelope;
 mod extract;
@@ -69,6 +70,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(signed_in(HOLDERS, routes!(uploads::sign_parts), uploads::SIGN))
         .routes(signed_in(HOLDERS, routes!(uploads::complete_upload), uploads::COMPLETE))
         .routes(signed_in(HOLDERS, routes!(uploads::abort_upload), uploads::ABORT))
+        .routes(signed_in(OWNERS, routes!(credentials::vend_credentials), credentials::VEND))
+        .routes(signed_in(OWNERS, routes!(credentials::complete_credentials), credentials::SENT))
         .routes(refusing(routes!(forms::return_person), forms::RETURN))
         .routes(open_to_all(OWNERS, routes!(forms::sign_upload_url), forms::UPLOAD_URL))
         .routes(signed_in(OWNERS, routes!(files::list_files), files::LIST))

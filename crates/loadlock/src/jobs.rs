@@ -2,9 +2,10 @@
 
 use std::{future::Future, pin::pin, time::Duration};
 
+use jiff::Timestamp;
 use tokio::{
     task::{JoinError, JoinSet},
-    time::{interval, sleep, timeout},
+    time::{Instant, interval, sleep, timeout},
 };
 
 use crate::{app::App, clock::after, error::Error, flow};
@@ -15,6 +16,8 @@ const AT_ONCE: usize = 16;
 const POLL: Duration = Duration::from_secs(1);
 /// How often what is old is cleared away.
 const CLEAR: Duration = Duration::from_mins(10);
+/// How often what is nobody's is looked for.
+const SWEEP: Duration = Duration::from_hours(1);
 /// How long work that has begun is waited for at the end; what is cut off is taken up again by its lease.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -36,9 +39,11 @@ pub async fn run_once(app: &App) -> Result<usize, Error> {
 async fn take_up(app: &App, at_work: &mut JoinSet<()>) -> Result<usize, Error> {
     let free = AT_ONCE.saturating_sub(at_work.len());
     let now = app.clock.now();
+    let tended = take_up_session(app, at_work, free, now).await?;
+    let free = free - tended;
     // Asked of the readers first: most of the time nothing is due, and the one writer has other things to do.
     if free == 0 || app.records.next_due().await?.is_none_or(|due| due > now) {
-        return Ok(0);
+        return Ok(tended);
     }
     let until = after(now, flow::LEASE);
     let leased = app.records.lease_due(free, now, until).await?;
@@ -53,7 +58,39 @@ async fn take_up(app: &App, at_work: &mut JoinSet<()>) -> Result<usize, Error> {
             }
         });
     }
-    Ok(steps)
+    Ok(tended + steps)
+}
+
+/// A session in which files may have arrived, if one is due; one at a time, so that their uploads have hands left.
+async fn take_up_session(
+    app: &App,
+    at_work: &mut JoinSet<()>,
+    free: usize,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    if free == 0 || app.vendor.is_none() {
+        return Ok(0);
+    }
+    let Some(id) = app.records.due_session(now).await? else {
+        return Ok(0);
+    };
+    let app = app.clone();
+    let until = after(now, flow::LEASE);
+    let Some(leased) = app.records.lease_session(id, now, until).await? else {
+        return Ok(0);
+    };
+    at_work.spawn(async move {
+        if let Err(error) = flow::tend(&app, leased).await {
+            let source = error.sources();
+            tracing::warn!(%id, %error, source, "a session's files are not found");
+        }
+    });
+    Ok(1)
+}
+
+/// Deletes what lies below no session's prefix.
+pub async fn sweep(app: &App) -> Result<(), Error> {
+    flow::sweep(app).await
 }
 
 /// Away with what has been kept for long enough.
@@ -74,7 +111,17 @@ pub async fn run(app: App, shutdown: impl Future<Output = ()> + Send) {
     let mut shutdown = pin!(shutdown);
     let mut at_work = JoinSet::new();
     let mut clearing = interval(CLEAR);
+    let mut swept = Instant::now();
     loop {
+        if app.vendor.is_some() && swept.elapsed() >= SWEEP {
+            swept = Instant::now();
+            let app = app.clone();
+            at_work.spawn(async move {
+                if let Err(error) = sweep(&app).await {
+                    tracing::warn!(%error, source = error.sources(), "nothing was swept");
+                }
+            });
+        }
         if let Err(error) = take_up(&app, &mut at_work).await {
             tracing::warn!(%error, source = error.sources(), "background work stumbled");
         }

@@ -8,6 +8,7 @@ mod quarantine;
 mod replies;
 mod revocations;
 mod row;
+mod sessions;
 mod users;
 mod watch;
 

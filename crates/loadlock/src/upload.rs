@@ -8,6 +8,7 @@ pub mod media;
 pub mod name;
 pub mod parts;
 pub mod profile;
+pub mod session;
 pub mod state;
 
 use std::{collections::BTreeMap, net::IpAddr, ops::RangeInclusive};
@@ -25,6 +26,7 @@ pub use self::{
         ActiveContent, Admits, ChecksumDemand, Encryption, Lifetimes, MetadataRule, Method,
         OtherMetadata, Pattern, Profile, Promote, Read, Storage,
     },
+    session::Session,
     state::{Quarantined, Refused, State, Unscanned},
 };
 

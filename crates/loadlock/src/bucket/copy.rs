@@ -53,6 +53,12 @@ fn say_empty(request: &mut HttpRequest) {
     request.headers_mut().insert("content-length", "0");
 }
 
+/// A key as a copy's source: who has temporary credentials chooses its own.
+fn source(key: &ObjectKey) -> String {
+    let segments: Vec<String> = key.as_str().split('/').map(encoded).collect();
+    segments.join("/")
+}
+
 /// The object a file becomes: key and headers.
 #[derive(Debug, Clone)]
 pub struct Final {
@@ -142,7 +148,7 @@ impl Bucket {
             .copy_object()
             .bucket(&*self.staging)
             .key(to.as_str())
-            .copy_source(format!("{}/{from}", self.staging))
+            .copy_source(format!("{}/{}", self.staging, source(from)))
             // With its headers, so that inspection sees those of the very copy.
             .metadata_directive(MetadataDirective::Copy)
             .customize()

@@ -120,7 +120,7 @@ impl Bucket {
         match upload.method {
             Method::Multipart => true,
             Method::Put => self.conditional_writes && upload.size_bytes.is_some(),
-            Method::Post => false,
+            Method::Post | Method::Credentials => false,
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
     demo,
     http::{self, message::Sealed},
     scan::Scanning,
+    upload::{Method, Profile},
 };
 use announce::Announcement;
 use keys::Keys;
@@ -60,15 +61,19 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let keys = Keys::of(place.path(), &ids)?;
     let (api_listener, api) = listen(args.port, "--port").await?;
     let mut tasks = Tasks::default();
-    let store = if let Some(file) = &args.config {
-        settings::load(Some(file))?.config.store
+    let (store, credentials) = if let Some(file) = &args.config {
+        let config = settings::load(Some(file))?.config;
+        (config.store, config.credentials)
     } else {
         let (s3_listener, s3) = listen(args.s3_port, "--s3-port").await?;
         let store = staging::open_store(place.path(), &keys, clock.clone()).await?;
         tasks.store(store, s3_listener);
-        embedded(&keys, &s3)
+        (embedded(&keys, &s3), Some(staging::vending(&s3)))
     };
-    let config = config(&place, &keys, &api, store.clone())?;
+    let config = Config {
+        credentials,
+        ..config(&place, &keys, &api, store.clone())?
+    };
     let app = App::open(config, clock.into(), ids)
         .await
         .context("cannot open the records")?;
@@ -159,7 +164,7 @@ fn config(place: &Place, keys: &Keys, api: &str, store: StoreSettings) -> anyhow
         api_url: api.to_owned(),
         records: place.path().join("records.db"),
         store,
-        profiles: dev_profiles()?,
+        profiles: dev_profiles()?.into_iter().map(open_to_sessions).collect(),
         origins: Origins::Loopback,
         tokens: vec![Token::server(&keys.api_key, "demo")],
         secrets: KeyRing::new(keys.secret.clone(), Vec::new()),
@@ -169,5 +174,12 @@ fn config(place: &Place, keys: &Keys, api: &str, store: StoreSettings) -> anyhow
         upload_url: Some("image".to_owned()),
         audit: Audit::default(),
         scanning: Scanning::default(),
+        credentials: None,
     })
+}
+
+/// The profile, for clients with temporary credentials too.
+fn open_to_sessions(mut profile: Profile) -> Profile {
+    profile.methods.push(Method::Credentials);
+    profile
 }

@@ -78,12 +78,52 @@ pub(super) fn uploader(buckets: Buckets<'_>) -> Value {
         json!({"Sid": "NothingElse", "Effect": "Deny", "Action": BUT_PUTTING, "Resource": buckets.all()}),
         json!({"Sid": "NowhereElse", "Effect": "Deny", "Action": "s3:PutObject", "Resource": elsewhere}),
     ];
-    statements.extend(ADDED.map(|header| {
+    statements.extend(nothing_added(&staged));
+    policy(&statements.into())
+}
+
+/// The uploader's, where it hands out temporary credentials.
+pub(super) fn vending_uploader(buckets: Buckets<'_>, role: &str) -> Value {
+    let mut whole = uploader(buckets);
+    let assume =
+        json!({"Sid": "Vend", "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role});
+    if let Some(statements) = whole["Statement"].as_array_mut() {
+        statements.push(assume);
+    }
+    whole
+}
+
+/// What whoever holds temporary credentials may do at most: their own session narrows it to one prefix. They complete and abort
+/// multipart uploads themselves.
+pub(super) fn session(buckets: Buckets<'_>) -> Value {
+    let Buckets { staging, finals } = buckets;
+    let staged = arn(&format!("{staging}/cred/*"));
+    let elsewhere = [
+        arn(&format!("{staging}/in/*")),
+        arn(&format!("{staging}/held/*")),
+        arn(&objects(finals)),
+    ];
+    let writes = ["s3:AbortMultipartUpload", "s3:PutObject"];
+    let never: Vec<&str> = BUT_PUTTING
+        .into_iter()
+        .filter(|action| !writes.contains(action))
+        .collect();
+    let mut statements = vec![
+        json!({"Sid": "Write", "Effect": "Allow", "Action": writes, "Resource": staged}),
+        json!({"Sid": "NothingElse", "Effect": "Deny", "Action": never, "Resource": buckets.all()}),
+        json!({"Sid": "NowhereElse", "Effect": "Deny", "Action": writes, "Resource": elsewhere}),
+    ];
+    statements.extend(nothing_added(&staged));
+    policy(&statements.into())
+}
+
+/// That nothing is put with a header that a stranger might have added.
+fn nothing_added(staged: &str) -> impl Iterator<Item = Value> {
+    ADDED.into_iter().map(move |header| {
         // That a header is there, and says something. `Null` is read in two ways, and Ceph hands an empty ACL to each.
         let there = json!({"StringLike": {format!("s3:{header}"): "?*"}});
         json!({"Effect": "Deny", "Action": "s3:PutObject", "Resource": staged, "Condition": there})
-    }));
-    policy(&statements.into())
+    })
 }
 
 /// What the server needs beside, for what profiles ask of the store.

@@ -12,7 +12,7 @@ use super::{
     settings::ConfigFile,
 };
 use crate::{
-    bucket::{self, Source, StoreSettings},
+    bucket::{self, Source, StoreSettings, Way},
     clock::Clock,
     config::{Config, file::Settings},
 };
@@ -44,6 +44,8 @@ enum Identity {
     Uploader,
     Server,
     Reader,
+    /// The role whose temporary credentials are handed out.
+    Session,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -82,7 +84,11 @@ fn policy(identity: Identity, config: &Config) -> anyhow::Result<String> {
         finals: &store.final_bucket,
     };
     let policy = match identity {
-        Identity::Uploader => policies::uploader(buckets),
+        Identity::Uploader => match config.credentials.as_ref().map(|vending| &vending.way) {
+            Some(Way::Sts { role_arn }) => policies::vending_uploader(buckets, role_arn),
+            _ => policies::uploader(buckets),
+        },
+        Identity::Session => policies::session(buckets),
         Identity::Server => policies::server(buckets, policies::for_profiles(&config.profiles)),
         Identity::Reader => policies::reader(buckets),
     };
@@ -103,7 +109,7 @@ async fn provision(
     let mut staging = Bucket::new(client, staging_bucket, mode);
     if staging.exist(region).await {
         staging.close().await;
-        staging.open_to(&rules::pages(&config.origins)?).await;
+        staging.open_to(&rules::pages(config)?).await;
         staging.forget(rules::staged_expiry()?).await;
     }
     let mut finals = Bucket::new(client, final_bucket, mode);

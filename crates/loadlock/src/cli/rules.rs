@@ -8,7 +8,7 @@ use aws_sdk_s3::{
 };
 
 use self::stored::Dialect;
-use crate::config::Origins;
+use crate::config::{Config, Origins};
 
 pub(super) mod stored;
 
@@ -16,6 +16,9 @@ pub(super) mod stored;
 pub(super) const METHODS: [&str; 2] = ["PUT", "POST"];
 /// The headers that grants ask for.
 pub(super) const HEADERS: [&str; 4] = ["content-type", "content-md5", "if-none-match", "x-amz-*"];
+/// What clients with temporary credentials send besides: an abort, and a signature in a header.
+pub(super) const SESSION_METHODS: [&str; 1] = ["DELETE"];
+pub(super) const SESSION_HEADERS: [&str; 2] = ["amz-sdk-*", "authorization"];
 /// The answers' headers that a page must see.
 pub(super) const EXPOSED: [&str; 2] = ["ETag", "Location"];
 /// How long a browser may keep the answer to a preflight.
@@ -30,10 +33,15 @@ pub(super) struct Expiry {
 }
 
 /// What the server holds for inspection may lie longer than what clients send, and what it keeps as evidence longer still.
-pub(super) const EXPIRY: [Expiry; 3] = [
+pub(super) const EXPIRY: [Expiry; 4] = [
     Expiry {
         name: "loadlock-sent",
         prefix: "in/",
+        days: 1,
+    },
+    Expiry {
+        name: "loadlock-credentials",
+        prefix: "cred/",
         days: 1,
     },
     Expiry {
@@ -73,17 +81,22 @@ pub(super) fn patterns(origins: &Origins) -> Vec<String> {
 }
 
 /// The pages of these origins may send what a grant allows, and read nothing.
-pub(super) fn pages(origins: &Origins) -> Result<Vec<CorsRule>, BuildError> {
-    let origins = patterns(origins);
+pub(super) fn pages(config: &Config) -> Result<Vec<CorsRule>, BuildError> {
+    let origins = patterns(&config.origins);
     if origins.is_empty() {
         return Ok(Vec::new());
     }
     let list = |items: &[&str]| Some(items.iter().map(|item| (*item).to_owned()).collect());
+    let (mut methods, mut headers) = (METHODS.to_vec(), HEADERS.to_vec());
+    if config.credentials.is_some() {
+        methods.extend(SESSION_METHODS);
+        headers.extend(SESSION_HEADERS);
+    }
     let rule = CorsRule::builder()
         .id("loadlock")
         .set_allowed_origins(Some(origins))
-        .set_allowed_methods(list(&METHODS))
-        .set_allowed_headers(list(&HEADERS))
+        .set_allowed_methods(list(&methods))
+        .set_allowed_headers(list(&headers))
         .set_expose_headers(list(&EXPOSED))
         .max_age_seconds(PREFLIGHT_SECONDS)
         .build()?;

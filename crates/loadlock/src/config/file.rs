@@ -10,7 +10,7 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
-    Audit, Config, Origins, authorizer,
+    Audit, Config, Origins, authorizer, credentials,
     forms::{FILE, KEEP, LISTEN, ORIGIN, PROFILE, SECRET, URL},
     inspect, issuers, keys, profiles,
     reader::Reader,
@@ -128,6 +128,7 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
     let profiles = profiles::read(&root);
     let tokens = keys::read(&root, profiles.as_deref());
     let authorizer = authorizer::read(root.section("authorizer"), profiles.as_deref());
+    let credentials = credentials::read(&root, profiles.as_deref());
     if let (Some(Some(wanted)), Some(profiles)) = (&upload_url, &profiles) {
         root.check_profile("upload_url", wanted, profiles);
         check_unchecked(&root, wanted, profiles);
@@ -153,6 +154,7 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
         upload_url: upload_url?,
         audit: audit?,
         scanning: scanning?,
+        credentials: credentials?,
     };
     Some((listen?, config))
 }

@@ -237,10 +237,10 @@ pub(crate) const EXTENSION: Form<String> = text("\"jpg\"", |text| {
     }
 });
 
-pub(crate) const METHOD: Form<Method> = text("\"put\", \"post\" or \"multipart\"", |text| {
-    let all = [Method::Put, Method::Post, Method::Multipart];
-    one_of(text, &all.map(|method| (method.as_str(), method)))
-});
+pub(crate) const METHOD: Form<Method> = text(
+    "\"put\", \"post\", \"multipart\" or \"credentials\"",
+    |text| one_of(text, &Method::ALL.map(|method| (method.as_str(), method))),
+);
 
 pub(crate) const KEY: Form<KeyTemplate> = text("\"{profile}/{owner}/{id}.{ext}\"", |text| {
     text.parse().map_err(|error| because(&error))

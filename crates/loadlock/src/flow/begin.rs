@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
-pub(super) use self::admit::origin;
+pub(super) use self::admit::{origin, owner};
 pub use self::repeat::Idempotency;
 use self::{
-    admit::{admit, admit_unmeasured, owner},
+    admit::{admit, admit_unmeasured},
     refusals::Wish,
 };
 use crate::{
@@ -337,6 +337,7 @@ fn grant(app: &App, upload: &Upload, now: Timestamp) -> Result<Grant, Error> {
             };
             app.bucket.grant_post(upload, &terms, now)
         }
+        Method::Credentials => Err(Kind::MethodNotOffered.into()),
         Method::Multipart => {
             let plan = upload.part_plan();
             let expires_at = app.bucket.granted_until(upload.grant_expires_at, now)?;

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     app::App,
-    auth::{self, Caller, Who},
+    auth::{self, Caller, Secret, Who},
     error::{Error, Kind},
     flow::Idempotency,
     upload::UploadId,
@@ -87,6 +87,19 @@ impl FromRequestParts<App> for Beginning {
             MaybeAsking(None) if open => Ok(Self(Who::Nobody.into())),
             MaybeAsking(None) => Err(Kind::Unauthenticated.into()),
         }
+    }
+}
+
+/// The token that the caller has from an identity provider, if it is by that that we know them.
+pub(super) struct OwnToken(pub(super) Option<Secret>);
+
+impl FromRequestParts<App> for OwnToken {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
+        let ours = parts.extensions.get::<Caller>().is_none();
+        let token = authorization(parts).filter(|_| ours);
+        Ok(Self(token.and_then(auth::jwt_of)))
     }
 }
 

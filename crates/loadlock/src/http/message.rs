@@ -12,6 +12,7 @@ pub use self::{
         Begin, BeginManyRequest, BeginRequest, Begun, BegunFile, BegunMany, FileRequest,
         RefusedFile,
     },
+    credentials::{Credentials, CredentialsRequest, Sent, SentRequest, SentUpload},
     file::{DisplayUrl, File, FilePage, Link, Links, LinksRequest, Urls, UrlsRequest},
     grant::{Grant, HeldPart, Part, SignRequest, Signed, UploadUrl, UploadUrlRequest},
     profile::{ChecksumDemand, MetadataRule, OtherMetadata, Profile, Profiles, Promote},
@@ -20,6 +21,7 @@ pub use self::{
 
 mod admin;
 mod begin;
+mod credentials;
 mod file;
 mod grant;
 mod profile;
@@ -52,6 +54,8 @@ pub enum Method {
     Post,
     /// Several `PUT`s, a part each, in any order and in parallel.
     Multipart,
+    /// As the client likes, with temporary credentials: `POST /v1/credentials`.
+    Credentials,
 }
 
 /// The checksum of the whole file, computed by the client before it sends anything.

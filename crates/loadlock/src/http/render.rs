@@ -5,6 +5,7 @@ use super::message;
 use crate::{
     app::App,
     auth::Secret,
+    bucket::Style,
     error::{Error, Kind},
     flow, records, upload,
     upload::{ChecksumAlgorithm, ChecksumDemand, Method, OtherMetadata, Promote, State},
@@ -25,6 +26,7 @@ impl From<message::Method> for Method {
             message::Method::Put => Self::Put,
             message::Method::Post => Self::Post,
             message::Method::Multipart => Self::Multipart,
+            message::Method::Credentials => Self::Credentials,
         }
     }
 }
@@ -35,6 +37,7 @@ impl From<Method> for message::Method {
             Method::Put => Self::Put,
             Method::Post => Self::Post,
             Method::Multipart => Self::Multipart,
+            Method::Credentials => Self::Credentials,
         }
     }
 }
@@ -205,14 +208,17 @@ pub(super) fn progress(app: &App, progress: flow::Progress) -> message::Upload {
     }
 }
 
-pub(super) fn upload(upload: upload::Upload) -> message::Upload {
-    let reason = match &upload.state {
+fn reason(state: &State) -> Option<message::Reason> {
+    match state {
         State::Rejected { reason, .. } => Some(message::Reason {
             code: reason.code().to_owned(),
             message: reason.to_string(),
         }),
         _ => None,
-    };
+    }
+}
+
+pub(super) fn upload(upload: upload::Upload) -> message::Upload {
     message::Upload {
         id: upload.id.to_string(),
         state: (&upload.state).into(),
@@ -223,7 +229,7 @@ pub(super) fn upload(upload: upload::Upload) -> message::Upload {
         size: upload.size_bytes,
         created_at: time(upload.id.time()),
         expires_at: time(upload.expires_at),
-        reason,
+        reason: reason(&upload.state),
         file: None,
     }
 }
@@ -357,5 +363,39 @@ pub(super) fn profile(profile: &upload::Profile) -> message::Profile {
         }),
         anonymous: profile.admits.anonymous,
         max_files: profile.max_files,
+    }
+}
+
+pub(super) fn credentials(app: &App, vended: &flow::Keys) -> message::Credentials {
+    let flow::Keys {
+        session,
+        credentials,
+    } = vended;
+    let store = &app.config.store;
+    let token = credentials.session_token();
+    message::Credentials {
+        id: session.id.to_string(),
+        method: message::Method::Credentials,
+        access_key_id: credentials.access_key().to_owned(),
+        secret_access_key: sealed(credentials.secret()),
+        session_token: token.map_or_else(|| String::new().into(), sealed),
+        expires_at: time(session.expires_at),
+        endpoint: store.public_endpoint.clone(),
+        region: store.region.clone(),
+        path_style: store.style == Style::Path,
+        bucket: store.staging_bucket.clone(),
+        prefix: session.prefix.clone(),
+    }
+}
+
+pub(super) fn sent(uploads: &[upload::Upload]) -> message::Sent {
+    let one = |upload: &upload::Upload| message::SentUpload {
+        key: upload.staged_key.to_string(),
+        id: upload.id.to_string(),
+        state: (&upload.state).into(),
+        reason: reason(&upload.state),
+    };
+    message::Sent {
+        uploads: uploads.iter().map(one).collect(),
     }
 }

@@ -134,7 +134,11 @@ fn final_key(
 pub fn check_size(upload: &Upload, profile: &Profile, found: u64) -> Result<(), Rejection> {
     match upload.size_bytes {
         Some(declared) if found != declared => Err(Rejection::SizeMismatch { declared, found }),
-        None if !upload.sizes(profile).contains(&found) => Err(Rejection::SizeNotAllowed { found }),
+        None if !upload.sizes(profile).contains(&found)
+            || found > super::profile::MAX_SINGLE_BYTES =>
+        {
+            Err(Rejection::SizeNotAllowed { found })
+        }
         _ => Ok(()),
     }
 }

@@ -67,15 +67,21 @@ pub enum Method {
     Put,
     Post,
     Multipart,
+    /// By temporary credentials: the client does as it likes, and what arrives is found.
+    Credentials,
 }
 
 impl Method {
+    /// Every method.
+    pub const ALL: [Self; 4] = [Self::Put, Self::Post, Self::Multipart, Self::Credentials];
+
     /// Its name in API, records and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Put => "put",
             Self::Post => "post",
             Self::Multipart => "multipart",
+            Self::Credentials => "credentials",
         }
     }
 }
@@ -84,12 +90,13 @@ impl FromStr for Method {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        [Self::Put, Self::Post, Self::Multipart]
+        Self::ALL
             .into_iter()
             .find(|method| method.as_str() == text)
             .ok_or_else(|| {
-                Kind::InvalidRequest
-                    .because(format!("`method` is put, post or multipart, not `{text}`"))
+                Kind::InvalidRequest.because(format!(
+                    "`method` is put, post, multipart or credentials, not `{text}`"
+                ))
             })
     }
 }
@@ -233,6 +240,8 @@ impl Profile {
                 && match method {
                     Method::Multipart => size_bytes > 0,
                     Method::Put | Method::Post => size_bytes <= MAX_SINGLE_BYTES,
+                    // Nothing begins one by itself: it is asked for otherwise.
+                    Method::Credentials => false,
                 }
         };
         let by_size = if size_bytes > PUT_BYTES {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::aside::{Quarantined, Unscanned};
-use super::{Inspected, ObjectKey, Promote, Rejection, Upload, UploadId};
+use super::{Inspected, Method, ObjectKey, Promote, Rejection, Upload, UploadId};
 
 /// Where an upload stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -324,6 +324,8 @@ impl Upload {
     /// When the background next has something to do with it, just after it came into its state at `now`.
     pub fn next_due(&self, now: Timestamp) -> Timestamp {
         match &self.state {
+            // It was begun because it has arrived.
+            State::Issued if self.method == Method::Credentials => now,
             State::Issued => self.grant_expires_at.min(self.expires_at),
             State::Ready { claim_by, .. } => claim_by.unwrap_or(now),
             State::Received { .. }

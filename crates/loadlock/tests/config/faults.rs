@@ -355,11 +355,11 @@ fn a_profile_says_what_is_possible() {
     "#);
     assert_snapshot!(image("methods = []"), @r#"
     loadlock.toml:11: `profiles.image.methods` is empty
-      → ["put", "post" or "multipart"]
+      → ["put", "post", "multipart" or "credentials"]
     "#);
     assert_snapshot!(image("methods = [\"PUT\"]"), @r#"
     loadlock.toml:11: `profiles.image.methods`: "PUT" is not known
-      → "put", "post" or "multipart"
+      → "put", "post", "multipart" or "credentials"
     "#);
     assert_snapshot!(image("max_files = 0"), @r#"
     loadlock.toml:11: `profiles.image.max_files`: "0" is no such number

@@ -9,6 +9,7 @@ mod audit;
 mod authorizer;
 mod claimed;
 mod claims;
+mod credentials;
 mod embedded;
 mod ends;
 mod faults;

@@ -14,7 +14,7 @@ use loadlock::{
     auth::{Caller, KeyRing, Secret, Token},
     bucket::{
         CopyPin, Credentials, ReaderIdentity, ServerIdentity, StoreSettings, Style,
-        UploaderIdentity,
+        UploaderIdentity, Vending, Way,
     },
     clock::Ids,
     config::{Audit, Config, Origins, dev_profiles},
@@ -26,7 +26,7 @@ use loadlock::{
 };
 use loadlock_sigv4::{Bucket, Presign, Signer};
 use loadlock_store::{
-    Clock, Identity, Policy, Store,
+    Clock, Identity, Policy, Role, Store,
     lifecycle::{Expiration, Lifecycle, Rule, Status},
 };
 use reqwest::{Client, Response, redirect};
@@ -48,12 +48,12 @@ pub(crate) struct World {
     pub(crate) http: Client,
     pub(crate) faults: Faults,
     pub(crate) store: Store,
-    endpoint: String,
+    pub(crate) endpoint: String,
     ended: bool,
     _dir: TempDir,
 }
 
-fn credentials(name: &str) -> Credentials {
+pub(crate) fn credentials(name: &str) -> Credentials {
     Credentials::new(format!("AKID{name}"), format!("secret-of-{name}"))
 }
 
@@ -90,7 +90,10 @@ fn identities() -> Vec<Identity> {
     vec![
         identity(
             "uploader",
-            policy(&["s3:PutObject"], &["arn:aws:s3:::staging/in/*"]),
+            policy(
+                &["s3:PutObject", "sts:AssumeRole"],
+                &["arn:aws:s3:::staging/in/*", ROLE],
+            ),
         ),
         identity("server", policy(&server, &both)),
         identity(
@@ -99,6 +102,17 @@ fn identities() -> Vec<Identity> {
         ),
         identity("operator", policy(&["s3:*"], &["*"])),
     ]
+}
+
+const ROLE: &str = "arn:aws:iam::000000000000:role/uploads";
+
+/// What temporary credentials are of.
+fn role() -> Role {
+    let may = ["s3:PutObject", "s3:AbortMultipartUpload"];
+    Role {
+        name: "uploads".to_owned(),
+        policy: policy(&may, &["arn:aws:s3:::staging/cred/*"]),
+    }
 }
 
 /// What the API's callers send as bearer.
@@ -148,7 +162,7 @@ impl World {
             region: REGION.to_owned(),
             clock: clock.clone(),
             identities: identities(),
-            roles: Vec::new(),
+            roles: vec![role()],
             domain: None,
         })
         .unwrap();
@@ -162,7 +176,7 @@ impl World {
             api_url: "http://api.test".to_owned(),
             records: dir.path().join("records.db"),
             store: StoreSettings {
-                endpoint: proxy.address,
+                endpoint: proxy.address.clone(),
                 public_endpoint: endpoint.clone(),
                 region: REGION.to_owned(),
                 style: Style::Path,
@@ -184,6 +198,13 @@ impl World {
             upload_url: Some("image".to_owned()),
             scanning: loadlock::scan::Scanning::default(),
             audit: Audit::default(),
+            credentials: Some(Vending {
+                way: Way::Sts {
+                    role_arn: ROLE.to_owned(),
+                },
+                endpoint: Some(proxy.address),
+                lifetime: Duration::from_hours(1),
+            }),
         };
         let app = App::open(config, clock.clone().into(), Ids::seeded(7))
             .await

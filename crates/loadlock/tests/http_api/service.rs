@@ -89,6 +89,7 @@ impl Service {
             upload_url: None,
             scanning: loadlock::scan::Scanning::default(),
             audit: Audit::default(),
+            credentials: None,
             tokens: vec![Token::user(&user, "demo".parse().unwrap())],
         };
         let start: jiff::Timestamp = "2026-11-21T22:30:00Z".parse().unwrap();

@@ -1,22 +1,25 @@
 //! The store of `loadlock dev`: three identities, the staging bucket with its rules, the final bucket with none.
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use loadlock_store::{
-    Clock, Config, CorsRule, Identity, Policy, Store,
+    Clock, Config, CorsRule, Identity, Policy, Role, Store,
     lifecycle::{Expiration, Lifecycle, Rule, Status},
 };
 use serde_json::Value;
 
 use super::{FINAL, REGION, STAGING, keys::Keys};
 use crate::{
-    bucket::Credentials,
+    bucket::{Credentials, Vending, Way},
     cli::{
         policies::{self, Buckets},
         rules,
     },
     config::Origins,
 };
+
+/// The role that the uploader identity assumes for those who are given temporary credentials.
+const ROLE: &str = "arn:aws:iam::000000000000:role/uploads";
 
 /// Opens the store in the data directory and sees to its buckets.
 pub(super) async fn open_store(data: &Path, keys: &Keys, clock: Clock) -> anyhow::Result<Store> {
@@ -25,7 +28,11 @@ pub(super) async fn open_store(data: &Path, keys: &Keys, clock: Clock) -> anyhow
         finals: FINAL,
     };
     let identities = vec![
-        identity("uploader", &keys.uploader, &policies::uploader(buckets))?,
+        identity(
+            "uploader",
+            &keys.uploader,
+            &policies::vending_uploader(buckets, ROLE),
+        )?,
         identity("server", &keys.server, &policies::server(buckets, &[]))?,
         identity("reader", &keys.reader, &policies::reader(buckets))?,
     ];
@@ -34,7 +41,7 @@ pub(super) async fn open_store(data: &Path, keys: &Keys, clock: Clock) -> anyhow
         region: REGION.to_owned(),
         clock,
         identities,
-        roles: Vec::new(),
+        roles: vec![role(&policies::session(buckets))?],
         domain: None,
     };
     let store = tokio::task::spawn_blocking(|| Store::open(config))
@@ -48,6 +55,25 @@ pub(super) async fn open_store(data: &Path, keys: &Keys, clock: Clock) -> anyhow
     };
     prepare.await.context("cannot prepare the buckets")?;
     Ok(store)
+}
+
+/// What temporary credentials are of.
+fn role(policy: &Value) -> anyhow::Result<Role> {
+    Ok(Role {
+        name: "uploads".to_owned(),
+        policy: Policy::from_json(&policy.to_string()).context("the role's policy")?,
+    })
+}
+
+/// Credentials from the store itself.
+pub(super) fn vending(s3: &str) -> Vending {
+    Vending {
+        way: Way::Sts {
+            role_arn: ROLE.to_owned(),
+        },
+        endpoint: Some(s3.to_owned()),
+        lifetime: Duration::from_hours(1),
+    }
 }
 
 fn identity(name: &str, credentials: &Credentials, policy: &Value) -> anyhow::Result<Identity> {
@@ -65,8 +91,8 @@ fn any_loopback_page() -> CorsRule {
     CorsRule {
         id: Some("loopback".to_owned()),
         allowed_origins: rules::patterns(&Origins::Loopback),
-        allowed_methods: list(&rules::METHODS),
-        allowed_headers: list(&rules::HEADERS),
+        allowed_methods: list(&[&rules::METHODS[..], &rules::SESSION_METHODS].concat()),
+        allowed_headers: list(&[&rules::HEADERS[..], &rules::SESSION_HEADERS].concat()),
         expose_headers: list(&rules::EXPOSED),
         max_age_seconds: Some(rules::PREFLIGHT_SECONDS.unsigned_abs()),
     }

@@ -15,7 +15,7 @@ use crate::{
 const MAX_RETURN_BYTES: usize = 1024;
 
 /// For whom: the user asking, or whom an application's server names.
-pub(super) fn owner(caller: &Caller, named: Option<&str>) -> Result<Owner, Error> {
+pub(in crate::flow) fn owner(caller: &Caller, named: Option<&str>) -> Result<Owner, Error> {
     match (&caller.who, named) {
         (Who::User { owner, .. }, None) => Ok(owner.clone()),
         (Who::Server { .. }, Some(named)) => {

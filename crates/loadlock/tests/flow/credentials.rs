@@ -1,0 +1,533 @@
+//! Temporary credentials: what their keys may do, how they end, and how what was sent with them becomes files.
+
+use std::time::Duration;
+
+use loadlock::{
+    bucket::Credentials,
+    upload::{Method, Promote},
+};
+use loadlock_sigv4::{Bucket, Payload, Request, Signer, Style};
+use reqwest::Response;
+use serde_json::{Value, json};
+
+use crate::world::{API_KEY, Answer, OTHER_TOKEN, PNG, REGION, USER_TOKEN, World, credentials};
+
+const VEND: &str = "POST /v1/credentials";
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Keys as a client has them.
+struct Keys {
+    id: String,
+    prefix: String,
+    credentials: Credentials,
+}
+
+impl Keys {
+    fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let pair = Credentials::new(
+            answer.text("/access_key_id"),
+            answer.text("/secret_access_key"),
+        );
+        Self {
+            id: answer.text("/id"),
+            prefix: answer.text("/prefix"),
+            credentials: pair.with_session_token(answer.text("/session_token")),
+        }
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
+
+/// What is asked of the store.
+struct Ask<'a> {
+    method: &'a str,
+    bucket: &'a str,
+    key: Option<&'a str>,
+    query: &'a [(&'a str, &'a str)],
+    headers: &'a [(&'a str, &'a str)],
+    body: &'a [u8],
+}
+
+const ASK: Ask<'_> = Ask {
+    method: "PUT",
+    bucket: "staging",
+    key: None,
+    query: &[],
+    headers: &[],
+    body: b"",
+};
+
+impl World {
+    /// A world where photos may be sent with keys, three by each.
+    async fn vending() -> Self {
+        let mut world = Self::new().await;
+        world.profile("image", |image| {
+            image.methods.push(Method::Credentials);
+            image.max_files = 3;
+        });
+        world
+    }
+
+    async fn keys(&self) -> Keys {
+        Keys::of(
+            &self
+                .ask(USER_TOKEN, VEND, json!({"profile": "image"}))
+                .await,
+        )
+    }
+
+    async fn as_whom(&self, who: &Credentials, ask: &Ask<'_>) -> Response {
+        let bucket = Bucket::new(&self.endpoint, ask.bucket, Style::Path).unwrap();
+        let request = Request {
+            method: ask.method,
+            bucket: &bucket,
+            key: ask.key,
+            query: ask.query,
+            headers: ask.headers,
+            payload: Payload::of(ask.body),
+        };
+        let signer = Signer::new(who.clone(), REGION);
+        let signed = signer.authorize(self.clock.now(), &request).unwrap();
+        let mut sent = self
+            .http
+            .request(ask.method.parse().unwrap(), &signed.url)
+            .header("content-length", ask.body.len());
+        for (name, value) in ask.headers {
+            sent = sent.header(*name, *value);
+        }
+        for (name, value) in signed.headers {
+            sent = sent.header(name, value);
+        }
+        sent.body(ask.body.to_vec()).send().await.unwrap()
+    }
+
+    async fn put_with(&self, keys: &Keys, name: &str, body: &[u8]) {
+        let key = keys.key(name);
+        let ask = Ask {
+            key: Some(&key),
+            body,
+            ..ASK
+        };
+        let answer = self.as_whom(&keys.credentials, &ask).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    }
+
+    /// `403 AccessDenied`
+    async fn refusal_of(&self, who: &Credentials, ask: &Ask<'_>) -> String {
+        let answer = self.as_whom(who, ask).await;
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        let code = text.split("<Code>").nth(1).unwrap_or_default();
+        format!("{status} {}", code.split('<').next().unwrap())
+    }
+
+    async fn tell(&self, keys: &Keys, body: Value) -> Answer {
+        let request = format!("POST /v1/credentials/{}/complete", keys.id);
+        self.ask(USER_TOKEN, &request, body).await
+    }
+
+    /// The state of each upload of the answer.
+    async fn states(&self, keys: &Keys) -> Vec<String> {
+        let answer = self.tell(keys, json!({})).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let uploads = answer.json["uploads"].as_array().unwrap().iter();
+        uploads
+            .map(|upload| upload["state"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn keys_write_below_their_prefix_and_do_nothing_else() {
+    let world = World::vending().await;
+    let keys = world.keys().await;
+    world.put_with(&keys, "a.png", PNG).await;
+    let other = world.keys().await;
+    let (own, next) = (keys.key("a.png"), other.key("b.png"));
+    let source = format!("staging/{own}");
+    let put = |headers| Ask {
+        key: Some(&own),
+        headers,
+        ..ASK
+    };
+    let list = [("list-type", "2"), ("prefix", keys.prefix.as_str())];
+    let copied = [("x-amz-copy-source", source.as_str())];
+    let customer = [("x-amz-server-side-encryption-customer-algorithm", "AES256")];
+    let attempts = [
+        (
+            "another's prefix",
+            Ask {
+                key: Some(&next),
+                ..ASK
+            },
+        ),
+        (
+            "a grant's prefix",
+            Ask {
+                key: Some("in/a"),
+                ..ASK
+            },
+        ),
+        (
+            "what is held",
+            Ask {
+                key: Some("held/a"),
+                ..ASK
+            },
+        ),
+        (
+            "above",
+            Ask {
+                key: Some("cred/a"),
+                ..ASK
+            },
+        ),
+        (
+            "the final bucket",
+            Ask {
+                bucket: "final",
+                key: Some(&own),
+                ..ASK
+            },
+        ),
+        (
+            "read",
+            Ask {
+                method: "GET",
+                key: Some(&own),
+                ..ASK
+            },
+        ),
+        (
+            "delete",
+            Ask {
+                method: "DELETE",
+                key: Some(&own),
+                ..ASK
+            },
+        ),
+        (
+            "list",
+            Ask {
+                method: "GET",
+                query: &list,
+                ..ASK
+            },
+        ),
+        ("a copy", put(&copied)),
+        ("an ACL", put(&[("x-amz-acl", "public-read")])),
+        ("a grant", put(&[("x-amz-grant-read", "id=1")])),
+        ("tags", put(&[("x-amz-tagging", "a=b")])),
+        (
+            "a storage class",
+            put(&[("x-amz-storage-class", "GLACIER")]),
+        ),
+        ("a customer's key", put(&customer)),
+        (
+            "a redirect",
+            put(&[("x-amz-website-redirect-location", "/")]),
+        ),
+        (
+            "CORS rules",
+            Ask {
+                method: "GET",
+                query: &[("cors", "")],
+                ..ASK
+            },
+        ),
+        (
+            "lifecycle rules",
+            Ask {
+                query: &[("lifecycle", "")],
+                ..ASK
+            },
+        ),
+    ];
+    for (what, ask) in attempts {
+        let refusal = world.refusal_of(&keys.credentials, &ask).await;
+        assert_eq!(refusal, "403 AccessDenied", "{what}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn keys_end_with_their_time_and_a_bent_token_is_none() {
+    let world = World::vending().await;
+    let body = json!({"profile": "image", "lifetime": 900});
+    let keys = Keys::of(&world.ask(USER_TOKEN, VEND, body).await);
+    let key = keys.key("a.png");
+    let put = Ask {
+        key: Some(&key),
+        body: PNG,
+        ..ASK
+    };
+    let token = keys.credentials.session_token().unwrap().expose();
+    let bent = token.replace(&token[40..44], "AAAA");
+    let pair = Credentials::new(
+        keys.credentials.access_key(),
+        keys.credentials.secret().expose(),
+    );
+    let bent = pair.clone().with_session_token(bent);
+    assert_eq!(world.refusal_of(&bent, &put).await, "400 InvalidToken");
+    assert_eq!(
+        world.refusal_of(&pair, &put).await,
+        "403 InvalidAccessKeyId"
+    );
+    world.clock.advance(Duration::from_secs(900));
+    let late = world.refusal_of(&keys.credentials, &put).await;
+    assert_eq!(late, "400 ExpiredToken");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_sent_becomes_a_file_however_often_that_is_said() {
+    let world = World::vending().await;
+    let keys = world.keys().await;
+    world
+        .put_with(&keys, "some dir/my photo+ü%2F.png", PNG)
+        .await;
+    let named = json!({"keys": [keys.key("some dir/my photo+ü%2F.png")]});
+    let first = world.tell(&keys, named.clone()).await;
+    assert_eq!(first.text("/uploads/0/state"), "stored", "{first:?}");
+    assert_eq!(world.tell(&keys, named).await.json, first.json);
+    assert_eq!(world.tell(&keys, json!({})).await.json, first.json);
+    let id = first.text("/uploads/0/id");
+    assert_eq!(world.bytes_of(id.parse().unwrap()).await, PNG);
+    let file = world
+        .ask(USER_TOKEN, &format!("GET /v1/files/{id}"), Value::Null)
+        .await;
+    assert_eq!(file.text("/filename"), "my photo+ü%2F.png");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_nobody_speaks_of_is_found_all_the_same() {
+    let world = World::vending().await;
+    let keys = world.keys().await;
+    world.put_with(&keys, "a.png", PNG).await;
+    world.clock.advance(Duration::from_mins(1));
+    world.work().await;
+    assert_eq!(world.rows("files").await, 1);
+    // The last moment that the keys hold.
+    world.clock.advance(Duration::from_mins(58));
+    world.put_with(&keys, "b.png", PNG).await;
+    world.clock.advance(2 * HOUR);
+    world.work().await;
+    assert_eq!(world.rows("files").await, 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_object_that_is_written_again_changes_nothing() {
+    let world = World::vending().await;
+    let keys = world.keys().await;
+    world.put_with(&keys, "a.png", PNG).await;
+    let found = world.tell(&keys, json!({})).await;
+    let other = [PNG, b" of another"].concat();
+    world.put_with(&keys, "a.png", &other).await;
+    assert_eq!(world.tell(&keys, json!({})).await.json, found.json);
+    let id = found.text("/uploads/0/id").parse().unwrap();
+    assert_eq!(world.bytes_of(id).await, PNG);
+    world.clock.advance(3 * HOUR);
+    world.work().await;
+    assert_eq!(world.rows("uploads").await, 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_the_profile_does_not_take_is_rejected_or_deleted() {
+    let mut world = World::vending().await;
+    world.profile("image", |image| {
+        image.max_size_bytes = 100;
+        image.extensions = vec!["png".to_owned()];
+    });
+    let keys = world.keys().await;
+    world
+        .put_with(&keys, "a.png", &[PNG, &[0; 100]].concat())
+        .await;
+    world.put_with(&keys, "b.png", b"<html>").await;
+    world.put_with(&keys, "c.exe", PNG).await;
+    world.put_with(&keys, "d.png", PNG).await;
+    let found = world.tell(&keys, json!({})).await;
+    let uploads = found.json["uploads"].as_array().unwrap();
+    let mut reasons: Vec<&str> = uploads
+        .iter()
+        .map(|upload| upload["reason"]["code"].as_str().unwrap())
+        .collect();
+    reasons.sort_unstable();
+    let expected = ["size_not_allowed", "type_not_allowed", "type_not_allowed"];
+    assert_eq!(reasons, expected);
+    // Three were found; a fourth is more than the profile takes.
+    let staged = world.lies_in("staging").await;
+    assert!(!staged.contains(&keys.key("d.png")), "{staged:?}");
+    assert_eq!(world.rows("files").await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn files_wait_for_a_claim_where_the_profile_says_so() {
+    let mut world = World::vending().await;
+    world.profile("image", |image| image.promote = Promote::OnClaim);
+    let keys = world.keys().await;
+    world.put_with(&keys, "a.png", PNG).await;
+    let found = world.tell(&keys, json!({})).await;
+    assert_eq!(found.text("/uploads/0/state"), "ready");
+    let id = found.text("/uploads/0/id").parse().unwrap();
+    let files = world.claim(&[id], "mine").await.unwrap();
+    assert_eq!(files[0].file.metadata["title"], "mine");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn keys_send_a_file_in_parts_and_give_one_up() {
+    let world = World::vending().await;
+    let keys = world.keys().await;
+    let who = &keys.credentials;
+    let key = keys.key("a.png");
+    for finish in ["DELETE", "POST"] {
+        let create = Ask {
+            method: "POST",
+            key: Some(&key),
+            query: &[("uploads", "")],
+            ..ASK
+        };
+        let created = world.as_whom(who, &create).await.text().await.unwrap();
+        let id = created.split("<UploadId>").nth(1).unwrap();
+        let id = id.split('<').next().unwrap();
+        let part = [("partNumber", "1"), ("uploadId", id)];
+        let part = Ask {
+            key: Some(&key),
+            query: &part,
+            body: PNG,
+            ..ASK
+        };
+        let sent = world.as_whom(who, &part).await;
+        assert_eq!(sent.status(), 200);
+        let etag = sent.headers()["etag"].to_str().unwrap().to_owned();
+        let document = format!(
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></CompleteMultipartUpload>"
+        );
+        let query = [("uploadId", id)];
+        let body = if finish == "POST" {
+            document.as_bytes()
+        } else {
+            b""
+        };
+        let last = Ask {
+            method: finish,
+            key: Some(&key),
+            query: &query,
+            body,
+            ..ASK
+        };
+        let answer = world.as_whom(who, &last).await;
+        assert!(answer.status().is_success(), "{finish} {}", answer.status());
+    }
+    assert_eq!(world.states(&keys).await, ["stored"]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn keys_are_for_those_whom_a_profile_offers_them() {
+    let world = World::vending().await;
+    let ask = async |token: &str, body: Value| world.ask(token, VEND, body).await.refusal();
+    let photo = json!({"profile": "image"});
+    assert_eq!(ask("", photo.clone()).await, "401 unauthenticated");
+    assert_eq!(
+        ask(USER_TOKEN, json!({"profile": "raw"})).await,
+        "422 method_not_offered"
+    );
+    assert_eq!(
+        ask(USER_TOKEN, json!({"profile": "none"})).await,
+        "404 not_found"
+    );
+    assert_eq!(ask(API_KEY, photo.clone()).await, "400 invalid_request");
+    let named = json!({"profile": "image", "owner": "me"});
+    assert_eq!(ask(USER_TOKEN, named.clone()).await, "403 forbidden");
+    let keys = Keys::of(&world.ask(API_KEY, VEND, named).await);
+    world.put_with(&keys, "a.png", PNG).await;
+    assert_eq!(world.states(&keys).await, ["stored"]);
+    let begun = json!({"profile": "image", "filename": "a.png", "content_type": "image/png", "size": 3, "method": "credentials"});
+    let begun = world.ask(USER_TOKEN, "POST /v1/uploads", begun).await;
+    assert_eq!(begun.refusal(), "422 method_not_offered");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_session_is_its_owners_and_its_keys_its_own() {
+    let world = World::vending().await;
+    let keys = world.keys().await;
+    let request = format!("POST /v1/credentials/{}/complete", keys.id);
+    let other = world.ask(OTHER_TOKEN, &request, json!({})).await;
+    assert_eq!(other.refusal(), "404 not_found");
+    let none = "POST /v1/credentials/01ARZ3NDEKTSV4RRFFQ69G5FAV/complete";
+    let none = world.ask(USER_TOKEN, none, json!({})).await;
+    assert_eq!(none.refusal(), "404 not_found");
+    let outside = world.tell(&keys, json!({"keys": ["in/a"]})).await;
+    assert_eq!(outside.refusal(), "400 invalid_request");
+    let missing = world
+        .tell(&keys, json!({"keys": [keys.key("a.png")]}))
+        .await;
+    assert_eq!(missing.refusal(), "409 not_received");
+    assert_eq!(
+        missing.text("/error/details/missing_keys/0"),
+        keys.key("a.png")
+    );
+    let many = json!({"keys": vec![keys.key("a"); 4]});
+    assert_eq!(
+        world.tell(&keys, many).await.refusal(),
+        "422 too_many_files"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_no_sessions_goes_and_a_lost_record_empties_nothing() {
+    let world = World::vending().await;
+    let operator = credentials("operator");
+    let put = async |key: &str| {
+        let ask = Ask {
+            key: Some(key),
+            body: PNG,
+            ..ASK
+        };
+        assert_eq!(world.as_whom(&operator, &ask).await.status(), 200);
+    };
+    put("cred/of/nobody/a").await;
+    world.clock.advance(2 * HOUR);
+    loadlock::jobs::sweep(&world.app).await.unwrap();
+    assert_eq!(
+        world.lies_in("staging").await,
+        ["cred/of/nobody/a"],
+        "most of it is unknown"
+    );
+
+    let keys = world.keys().await;
+    world.put_with(&keys, "a.png", PNG).await;
+    world.put_with(&keys, "b.png", PNG).await;
+    put("cred/of/nobody/young").await;
+    put("in/not/of/a/session").await;
+    loadlock::jobs::sweep(&world.app).await.unwrap();
+    let mut left = world.lies_in("staging").await;
+    left.sort();
+    let mut expected = vec![
+        keys.key("a.png"),
+        keys.key("b.png"),
+        "cred/of/nobody/young".to_owned(),
+        "in/not/of/a/session".to_owned(),
+    ];
+    expected.sort();
+    assert_eq!(left, expected);
+    for key in ["cred/of/nobody/young", "in/not/of/a/session"] {
+        let ask = Ask {
+            method: "DELETE",
+            key: Some(key),
+            ..ASK
+        };
+        world.as_whom(&operator, &ask).await;
+    }
+    world.end().await;
+}
