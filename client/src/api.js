@@ -230,7 +230,7 @@ async function exchange(url, request) {
   }
   const answer = parse(text);
   if (response.ok && answer && !('error' in answer)) return answer;
-  throw refusal(response.status, answer);
+  throw refusal(response.status, answer, response.headers);
 }
 
 /**
@@ -249,9 +249,12 @@ function parse(text) {
 /**
  * @param {number | undefined} status
  * @param {Record<string, any> | undefined} answer the service's own, or what an application's server says in its stead
+ * @param {Headers} [headers]
  */
-function refusal(status, answer) {
+function refusal(status, answer, headers) {
   const error = answer?.error;
+  // An application's server may pass the service's words on without its headers.
+  const retryAfter = Number(headers?.get('retry-after') ?? error?.details?.retry_after) || undefined;
   if (typeof error?.code === 'string' && typeof error.message === 'string') {
     const { code, message, retryable, details } = error;
     return new UploadError({
@@ -260,13 +263,14 @@ function refusal(status, answer) {
       retryable: retryable === true,
       status,
       details,
+      retryAfter,
     });
   }
   const retryable = status !== undefined && isTransient(status);
   const said = [error, answer?.message, answer?.detail].find((words) => words && typeof words === 'string');
-  if (said) return new UploadError({ code: 'refused', message: sentence(said), retryable, status });
+  if (said) return new UploadError({ code: 'refused', message: sentence(said), retryable, status, retryAfter });
   const message = `The server's answer${status ? ` (${status})` : ''} is not one of Loadlock's.`;
-  return new UploadError({ code: 'unexpected_answer', message, retryable, status });
+  return new UploadError({ code: 'unexpected_answer', message, retryable, status, retryAfter });
 }
 
 /**

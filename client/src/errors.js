@@ -18,13 +18,15 @@ export class UploadError extends Error {
    * @param {boolean} [facts.retryable] whether the same attempt may succeed later
    * @param {number | undefined} [facts.status] the HTTP status, where there was an answer
    * @param {Record<string, unknown> | undefined} [facts.details]
+   * @param {number | undefined} [facts.retryAfter] seconds after which the server wants to be asked again, where it says
    */
-  constructor({ code, message, retryable = false, status, details }) {
+  constructor({ code, message, retryable = false, status, details, retryAfter }) {
     super(message);
     this.code = code;
     this.retryable = retryable;
     this.status = status;
     this.details = details;
+    this.retryAfter = retryAfter;
   }
 }
 

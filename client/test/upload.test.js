@@ -142,6 +142,34 @@ test('a store that answers 5xx and a network that drops are tried again', async 
   assert.equal(service.asked(/^PUT/).length, 3);
 });
 
+test('a server that asks for patience is asked again when it says', async () => {
+  const times = /** @type {number[]} */ ([]);
+  service.meddle = ({ method, path }, response) => {
+    if (method !== 'POST' || path !== '/v1/uploads') return false;
+    times.push(performance.now());
+    if (times.length > 1) return false;
+    response.setHeader('access-control-expose-headers', 'retry-after');
+    response.setHeader('retry-after', '1');
+    refuse(response, 429, 'rate_limited', true);
+    return true;
+  };
+  await client().upload(jpeg(), { profile: 'post' }).done;
+  const [first = 0, second = 0] = times;
+  assert.ok(second - first >= 990, `${second - first} ms`);
+});
+
+test('a server that asks for more patience than people have is not waited for', async () => {
+  service.meddle = ({ method, path }, response) => {
+    if (method !== 'POST' || path !== '/v1/uploads') return false;
+    response.setHeader('retry-after', '3600');
+    refuse(response, 429, 'rate_limited', true);
+    return true;
+  };
+  const error = await failure(client().upload(jpeg(), { profile: 'post' }).done);
+  assert.deepEqual([error.code, error.retryAfter], ['rate_limited', 3600]);
+  assert.equal(service.asked(/^POST/).length, 1);
+});
+
 test('a PUT whose answer was lost is completed', async () => {
   let lost = false;
   service.meddle = ({ method, body }, response) => {

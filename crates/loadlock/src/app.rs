@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     error::Error,
     hook::Hooks,
+    limits::RateLimits,
     records::Records,
     scan::Scanners,
 };
@@ -29,6 +30,8 @@ pub struct App {
     /// Whose tokens say who a user is.
     pub issuers: Issuers,
     pub scanners: Scanners,
+    /// How often each client has asked.
+    pub limits: Arc<RateLimits>,
     /// Places for those who look and wait.
     pub waiting: Arc<Semaphore>,
     pub passwords: Passwords,
@@ -48,11 +51,12 @@ impl App {
         };
         Ok(Self {
             vendor,
-            records: Records::open(&config.records).await?,
+            records: Records::open_within(&config.records, config.allowances()).await?,
             issuers: Issuers::new(&config.issuers)?,
             bucket: Bucket::open(&config.store, clock.clone()).await?,
             scanners: Scanners::new(&config.scanning)?,
             hooks: Hooks::new()?,
+            limits: Arc::new(RateLimits::new(&config.limits, clock.clone())),
             config: Arc::new(config),
             passwords: Passwords::default(),
             attempts: Attempts::new(&clock),

@@ -277,6 +277,11 @@ pub fn jwt_of(authorization: &str) -> Option<Secret> {
     (token.split('.').count() == 3).then(|| Secret::new(token))
 }
 
+/// Whether an `Authorization` header carries an API key, good or not.
+pub fn is_api_key(authorization: &str) -> bool {
+    bearer(authorization).is_some_and(|token| token.starts_with(SERVER_PREFIX))
+}
+
 /// RFC 6750, section 2.1; the scheme's name in any case (RFC 9110, section 11.1).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;

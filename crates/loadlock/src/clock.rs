@@ -57,6 +57,11 @@ pub fn after(at: Timestamp, by: Duration) -> Timestamp {
     from_millis(at.as_millisecond().saturating_add(by))
 }
 
+/// The day of a time, in UTC, from 1970-01-01 on.
+pub fn day(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(86_400)
+}
+
 /// `now`, set back to the start of a quarter of `lifetime`: what is signed then is the same for a while, and lives for three
 /// quarters of its lifetime at least.
 pub fn rounded(now: Timestamp, lifetime: Duration) -> Timestamp {

@@ -8,7 +8,9 @@ pub(crate) mod forms;
 mod inspect;
 mod issuers;
 mod keys;
+mod limits;
 mod profiles;
+mod quotas;
 mod reader;
 mod section;
 mod store;
@@ -20,10 +22,11 @@ pub use self::authorizer::Authorizer;
 use crate::{
     auth::{KeyRing, Secret, Token, issuers::Issuer},
     bucket::{StoreSettings, Vending},
+    limits::Limits,
     scan::Scanning,
     upload::{
         ActiveContent, Admits, Checks, KeyTemplate, Lifetimes, Method, OtherMetadata, Profile,
-        Promote, Read, Storage, TypePattern,
+        Promote, Quota, Quotas, Read, Storage, TypePattern, quota::Allowances,
     },
 };
 
@@ -50,6 +53,10 @@ pub struct Config {
     pub authorizer: Option<Authorizer>,
     /// The profile of `POST /upload_url`, if that is offered.
     pub upload_url: Option<String>,
+    /// For each owner, over all profiles.
+    pub quotas: Quota,
+    /// What a process bears from one client.
+    pub limits: Limits,
     pub audit: Audit,
     /// Who is asked about content.
     pub scanning: Scanning,
@@ -172,6 +179,7 @@ fn dev_profile(
         link_lifetime: None,
         active_content: ActiveContent::Refuse,
         checks: Checks::default(),
+        quotas: Quotas::default(),
     })
 }
 
@@ -179,6 +187,15 @@ impl Config {
     /// The profile of this name.
     pub fn profile(&self, name: &str) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.name == name)
+    }
+
+    /// All quotas.
+    pub fn allowances(&self) -> Allowances {
+        let quotas = |profile: &Profile| (profile.name.clone(), profile.quotas);
+        Allowances {
+            total: self.quotas,
+            profiles: self.profiles.iter().map(quotas).collect(),
+        }
     }
 }
 

@@ -41,6 +41,7 @@ kinds! {
     Forbidden           "forbidden"            403 Never "this token may not do that"
     Revoked             "revoked"              403 Never "this permission has been taken back"
     Refused             "refused"              403 Never "the application does not take this upload"
+    QuotaExceeded       "quota_exceeded"       403 Never "a quota leaves no room for this upload"
     NotFound            "not_found"            404 Never "there is no such thing, or it is not yours"
     MethodNotAllowed    "method_not_allowed"   405 Never "this address does not answer to that method"
     NotReceived         "not_received"         409 Later "the file has not arrived in full yet"

@@ -23,6 +23,7 @@ mod revoke;
 mod sign;
 mod sign_in;
 mod upload_url;
+mod usage;
 mod work;
 
 pub(crate) use self::{
@@ -45,6 +46,7 @@ pub use self::{
     sign::{HeldPart, Signed, sign},
     sign_in::{SignIn, SignedIn, sign_in},
     upload_url::{UploadUrl, upload_url},
+    usage::{Measured, ProfileUsage, UsageReport, usage},
 };
 pub use crate::bucket::grant::{DisplayUrl, Grant, Reading, SignedPart};
 use crate::{

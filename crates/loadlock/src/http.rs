@@ -20,6 +20,7 @@ use crate::{
 
 use document::{HOLDERS, OWNERS, SERVERS, open_to_all, refusing, signed_in};
 
+mod address;
 mod admin;
 mod cors;
 mod credentials;
@@ -29,12 +30,14 @@ mod extract;
 mod files;
 mod forms;
 mod health;
+mod limits;
 pub mod message;
 mod profiles;
 mod render;
 mod sign_in;
 mod trace;
 mod uploads;
+mod usage;
 
 /// The service's routes with everything around them: the document, tracing, CORS, security headers, errors in our envelope.
 ///
@@ -43,12 +46,16 @@ mod uploads;
 /// an upload token there goes before it.
 /// Where it does so by a cookie, that should be `SameSite=Lax` or `Strict`: not every call here needs a header that other sites
 /// cannot send.
+///
+/// Whoever serves the router tells from where a connection comes by `into_make_service_with_connect_info::<SocketAddr>()`;
+/// else nothing is limited by address.
 pub fn router(app: App) -> Router {
     let (routes, document) = table().split_for_parts();
     routes
         .merge(document::pages(document, &app.config.api_url))
         .fallback(no_such_address)
         .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn_with_state(app.clone(), limits::guard))
         .layer(middleware::map_response(safe_headers))
         .layer(cors::layer(app.config.origins.clone()))
         .layer(trace::layer())
@@ -81,6 +88,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(signed_in(OWNERS, routes!(files::delete_file), files::ONE))
         .routes(refusing(routes!(files::open_file), files::OPEN))
         .routes(refusing(routes!(sign_in::sign_in), sign_in::SIGN_IN))
+        .routes(signed_in(OWNERS, routes!(usage::show_usage), usage::USAGE))
         .routes(refusing(routes!(profiles::list_profiles), &[]))
         .routes(refusing(routes!(profiles::show_profile), profiles::ONE))
         .routes(signed_in(SERVERS, routes!(admin::list_entries), admin::AUDIT))

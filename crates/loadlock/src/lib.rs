@@ -42,6 +42,7 @@ pub mod fuzzing;
 pub mod hook;
 pub mod http;
 pub mod jobs;
+pub mod limits;
 pub mod records;
 pub mod scan;
 pub mod telemetry;

@@ -9,10 +9,11 @@ mod replies;
 mod revocations;
 mod row;
 mod sessions;
+mod usage;
 mod users;
 mod watch;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
@@ -23,18 +24,19 @@ use sqlx::{
 use self::{audit::Notes, begins::Begins, revocations::Revocations, watch::Watchers};
 pub use self::{
     audit::{Act, Actor, Entry, Filter, NOT_OK, OK, Place},
-    begins::NewBegin,
+    begins::{Admitted, NewBegin},
     changes::{Change, FileChange, NewClaim, Outcome},
     keys::ApiKey,
     replies::{Answer, Reply},
     revocations::{NotASubject, Revocation, Subject},
+    usage::Miscount,
     users::User,
     watch::Watch,
 };
 use crate::{
     auth::Scope,
     error::{Error, Kind},
-    upload::{File, Metadata, Owner, Upload, UploadId},
+    upload::{File, Metadata, Owner, Upload, UploadId, quota::Allowances},
 };
 
 const READERS: u32 = 4;
@@ -47,14 +49,21 @@ pub struct Records {
     /// The database has one writer at a time; one connection, waited for in turn, keeps writers from polling for it.
     write: SqlitePool,
     begins: Begins,
+    allowances: Arc<Allowances>,
     notes: Notes,
     revocations: Revocations,
     watchers: Watchers,
 }
 
 impl Records {
-    /// Opens the file, or makes it, and brings its schema up to date.
+    /// Opens the file, or makes it, and brings its schema up to date; without quotas.
     pub async fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_within(path, Allowances::default()).await
+    }
+
+    /// The same, for those who let uploads begin: within these quotas.
+    pub async fn open_within(path: &Path, allowances: Allowances) -> Result<Self, Error> {
+        let allowances = Arc::new(allowances);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -80,9 +89,10 @@ impl Records {
             .await
             .map_err(failed)?;
         Ok(Self {
-            begins: Begins::start(write.clone()),
+            begins: Begins::start(write.clone(), Arc::clone(&allowances)),
             notes: Notes::start(write.clone()),
             revocations: Revocations::default(),
+            allowances,
             read,
             write,
             watchers: Watchers::default(),
@@ -98,9 +108,9 @@ impl Records {
         Self::open(path).await
     }
 
-    /// Records new uploads, or nothing where a reply is kept under their key. Durable when this returns, together with the
-    /// others that began just now. The uploads come back.
-    pub async fn begin(&self, begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Error> {
+    /// Records new uploads for which quotas leave room, or nothing where a reply is kept under their key. Durable when this
+    /// returns, together with the others that began just now. Each comes back, in their order.
+    pub async fn begin(&self, begin: NewBegin) -> Result<(Outcome, Admitted), Error> {
         self.begins.record(begin).await
     }
 

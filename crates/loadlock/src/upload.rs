@@ -8,6 +8,7 @@ pub mod media;
 pub mod name;
 pub mod parts;
 pub mod profile;
+pub mod quota;
 pub mod session;
 pub mod state;
 
@@ -26,6 +27,7 @@ pub use self::{
         ActiveContent, Admits, ChecksumDemand, Encryption, Lifetimes, MetadataRule, Method,
         OtherMetadata, Pattern, Profile, Promote, Read, Storage,
     },
+    quota::{Quota, Quotas},
     session::Session,
     state::{Quarantined, Refused, State, Unscanned},
 };
@@ -50,6 +52,8 @@ pub struct Upload {
     pub content_type: Option<MediaType>,
     /// As declared, and signed. None where it was not: then the profile's limits hold, at inspection at the latest.
     pub size_bytes: Option<u64>,
+    /// What it takes up of quotas: the declared size, or the most that its grant allows; once inspected, what was found.
+    pub reserved_bytes: u64,
     pub checksum: Option<Checksum>,
     pub metadata: Metadata,
     pub method: Method,
@@ -80,12 +84,14 @@ pub struct Narrowed {
 }
 
 impl Upload {
-    /// The sizes it may have, in bytes: the declared one, else those that its profile takes, and its authorizer.
+    /// The sizes it may have, in bytes: the declared one, else those that its profile takes, and its authorizer, and for which
+    /// quotas were asked.
     pub fn sizes(&self, profile: &Profile) -> RangeInclusive<u64> {
         if let Some(size) = self.size_bytes {
             return size..=size;
         }
         let most = self.narrowed.max_size_bytes.unwrap_or(u64::MAX);
+        let most = most.min(self.reserved_bytes);
         profile.min_size_bytes..=profile.max_size_bytes.min(most)
     }
 

@@ -180,7 +180,10 @@ fn errors_document() -> String {
     text.push_str(
         "\n`not_received` says in `details` how much has arrived: `received_bytes`, `size` (where it was declared) and, for a file sent in parts, \
          `missing_parts` (up to 100 numbers). Of a claim, `not_ready` and `upload_ended` list in `details.uploads` each upload's `id` and `state`. \
-         Of a begin that is repeated under its key, `already_received` and `upload_ended` have the upload's `id` and `state`.\n\n\
+         Of a begin that is repeated under its key, `already_received` and `upload_ended` have the upload's `id` and `state`. \
+         `rate_limited` says in how many seconds to come back (`retry_after`, as the header does), and by which `policy`. \
+         `quota_exceeded` names the `quota` (`owner.stored_bytes`: `owner` within the profile, `total` over all profiles, `all` owners of the profile; see \
+         the configuration), what it `asked` for and, unless it is one of all owners, its `limit` and what is `used`.\n\n\
          ## Reasons\n\n\
          A rejected upload has a `reason` with `code` and `message`; the error `rejected` has the code in `details.reason`.\n\n\
          | reason | says, for example |\n|---|---|\n",

@@ -1,6 +1,6 @@
 //! A pinboard: signed-in people publish photos, which go from their browsers straight into S3. Loadlock is part of it.
 
-use std::{env, future::pending};
+use std::{env, future::pending, net::SocketAddr};
 
 use axum::{
     Extension, Form, Router,
@@ -57,7 +57,8 @@ async fn main() -> anyhow::Result<()> {
     tokio::spawn(jobs::run(board.loadlock.clone(), pending()));
     let listener = TcpListener::bind(settings.listen).await?;
     println!("The pinboard hangs at http://{}", listener.local_addr()?);
-    Ok(axum::serve(listener, router(board)).await?)
+    let routes = router(board).into_make_service_with_connect_info::<SocketAddr>();
+    Ok(axum::serve(listener, routes).await?)
 }
 
 fn router(board: Board) -> Router {

@@ -20,8 +20,9 @@ use crate::{
     config::{Audit, Config, Origins, dev_profiles},
     demo,
     http::{self, message::Sealed},
+    limits::Limits,
     scan::Scanning,
-    upload::{Method, Profile},
+    upload::{Method, Profile, Quota},
 };
 use announce::Announcement;
 use keys::Keys;
@@ -175,6 +176,8 @@ fn config(place: &Place, keys: &Keys, api: &str, store: StoreSettings) -> anyhow
         audit: Audit::default(),
         scanning: Scanning::default(),
         credentials: None,
+        quotas: Quota::default(),
+        limits: Limits::default(),
     })
 }
 

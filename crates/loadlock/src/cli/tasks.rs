@@ -1,5 +1,5 @@
 //! What a process does at once, until it is asked to stop.
-use std::{process::ExitCode, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use axum::{Router, serve::ListenerExt as _};
@@ -49,6 +49,7 @@ impl Tasks {
             let _ = connection.set_nodelay(true);
         });
         let asked = self.stop.clone().cancelled_owned();
+        let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
         let serving = axum::serve(listener, routes).with_graceful_shutdown(asked);
         self.all
             .spawn(async move { serving.await.context("the API stopped") });

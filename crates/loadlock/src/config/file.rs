@@ -12,7 +12,7 @@ use toml::de::DeTable;
 use super::{
     Audit, Config, Origins, authorizer, credentials,
     forms::{FILE, KEEP, LISTEN, ORIGIN, PROFILE, SECRET, URL},
-    inspect, issuers, keys, profiles,
+    inspect, issuers, keys, limits, profiles, quotas,
     reader::Reader,
     section::Section,
     store,
@@ -126,6 +126,8 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
     let issuers = issuers::read(&root);
     let store = store::read(root.section("store"));
     let profiles = profiles::read(&root);
+    let quotas = quotas::read(root.section("quotas"));
+    let limits = limits::read(root.section("limits"));
     let tokens = keys::read(&root, profiles.as_deref());
     let authorizer = authorizer::read(root.section("authorizer"), profiles.as_deref());
     let credentials = credentials::read(&root, profiles.as_deref());
@@ -155,6 +157,8 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
         audit: audit?,
         scanning: scanning?,
         credentials: credentials?,
+        quotas: quotas?,
+        limits: limits?,
     };
     Some((listen?, config))
 }

@@ -1,15 +1,24 @@
 //! How a setting's value is written, and what would be right where it is not.
 
 pub(super) mod inspect;
+mod measures;
 pub(super) mod rules;
 
-use std::{fmt::Display, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt::Display,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
+use ipnet::IpNet;
 use reqwest::Url;
 
+use self::measures::{duration, rate, size};
 use crate::{
     auth::{Secret, TokenHash},
     bucket::{CopyPin, Style},
+    limits::Rate,
     upload::{ActiveContent, KeyTemplate, Method, Promote, Read, TypePattern},
 };
 
@@ -83,6 +92,20 @@ pub(crate) const LISTEN: Form<SocketAddr> = text("\"127.0.0.1:8080\"", |text| {
     text.parse()
         .map_err(|_| Wrong::new("is no IP address with a port"))
 });
+
+pub(crate) const NETWORK: Form<IpNet> = text("\"10.0.0.0/8\", \"fd00::1\"", |text| {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    let network = address.or_else(|_| text.parse());
+    network.map_err(|_| Wrong::new("is neither a network nor an address"))
+});
+
+pub(crate) const RATE: Form<Option<Rate>> = text(
+    "\"60 per minute\", \"60 per minute, burst 120\" or \"off\"",
+    |text| match text {
+        "off" => Ok(None),
+        text => rate(text).map(Some),
+    },
+);
 
 pub(crate) const URL: Form<String> = text("\"https://uploads.example.com\"", |text| {
     let url = url(text)?;
@@ -336,104 +359,9 @@ fn hex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// A number and the unit after it, if there is one; and what follows.
-fn measure(text: &str) -> Option<(u64, &str, &str)> {
-    let text = text.trim_start();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, rest) = text.split_at(digits);
-    let rest = rest.trim_start();
-    let letters = rest
-        .find(|c: char| !c.is_ascii_alphabetic())
-        .unwrap_or(rest.len());
-    let (unit, rest) = rest.split_at(letters);
-    Some((number.parse().ok()?, unit, rest.trim_start()))
-}
-
-/// `25 MiB`, `5 GB`, `1024`.
-fn size(text: &str) -> Result<u64, Wrong> {
-    let parse = || {
-        let (number, unit, rest) = measure(text)?;
-        let factor: u64 = match unit.to_ascii_lowercase().as_str() {
-            "" | "b" | "byte" | "bytes" => 1,
-            "kib" => 1 << 10,
-            "mib" => 1 << 20,
-            "gib" => 1 << 30,
-            "tib" => 1 << 40,
-            "kb" => 1_000,
-            "mb" => 1_000_000,
-            "gb" => 1_000_000_000,
-            "tb" => 1_000_000_000_000,
-            _ => return None,
-        };
-        rest.is_empty().then_some(number.checked_mul(factor)?)
-    };
-    parse().ok_or_else(|| Wrong::new("is no size"))
-}
-
-/// `15 minutes`, `1 hour 30 minutes`, `7d`.
-fn duration(text: &str) -> Result<Duration, Wrong> {
-    let parse = || {
-        let mut rest = text;
-        let mut seconds: u64 = 0;
-        loop {
-            let (number, unit, after) = measure(rest)?;
-            let factor = match unit.to_ascii_lowercase().as_str() {
-                "s" | "sec" | "second" | "seconds" => 1,
-                "m" | "min" | "minute" | "minutes" => 60,
-                "h" | "hour" | "hours" => 3600,
-                "d" | "day" | "days" => 86_400,
-                "w" | "week" | "weeks" => 604_800,
-                _ => return None,
-            };
-            seconds = seconds.checked_add(number.checked_mul(factor)?)?;
-            if after.is_empty() {
-                return (seconds > 0).then(|| Duration::from_secs(seconds));
-            }
-            rest = after;
-        }
-    };
-    parse().ok_or_else(|| Wrong::new("is no length of time"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_written_as_people_write_them() {
-        let check = |text: &str, expected: Option<u64>| {
-            assert_eq!(size(text).ok(), expected, "{text}");
-        };
-        check("25 MiB", Some(25 << 20));
-        check("25mib", Some(25 << 20));
-        check("5 GB", Some(5_000_000_000));
-        check("1024", Some(1024));
-        check("1 byte", Some(1));
-        check("25 MiBs", None);
-        check("25 MiB 1", None);
-        check("-1", None);
-        check("1.5 GiB", None);
-        check("99999999 TiB", None);
-        check("", None);
-    }
-
-    #[test]
-    fn lengths_of_time_are_written_as_people_write_them() {
-        let check = |text: &str, expected: Option<u64>| {
-            let found = duration(text).ok().map(|found| found.as_secs());
-            assert_eq!(found, expected, "{text}");
-        };
-        check("15 minutes", Some(900));
-        check("1 hour 30 minutes", Some(5400));
-        check("7d", Some(604_800));
-        check("90s", Some(90));
-        check("15", None);
-        check("0 s", None);
-        check("fortnight", None);
-        check("", None);
-    }
 
     #[test]
     fn addresses_and_origins_are_held_to_their_shape() {

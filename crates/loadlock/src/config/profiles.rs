@@ -10,7 +10,7 @@ use super::{
         name,
         rules::{CHECKSUM, OTHER_METADATA, PATTERN},
     },
-    inspect,
+    inspect, quotas,
     section::Section,
 };
 use crate::upload::{
@@ -75,6 +75,7 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
         check_sha256(&section, checksum, key.as_ref(), methods.as_deref());
     }
     let storage = storage::read(section.section("storage"));
+    let quotas = quotas::of_profile(section.section("quotas"));
     check_sizes(
         &section,
         (min_size_bytes, max_size_bytes),
@@ -101,6 +102,7 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
         link_lifetime: link_lifetime?,
         active_content: active_content?,
         checks: checks?,
+        quotas: quotas?,
     })
 }
 

@@ -206,6 +206,7 @@ impl Narrowing {
         check_entries(&metadata)?;
         Ok(Upload {
             metadata,
+            reserved_bytes: upload.reserved_bytes.min(most),
             narrowed: self.narrowed.clone(),
             ..upload
         })

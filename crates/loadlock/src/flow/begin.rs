@@ -21,7 +21,7 @@ use crate::{
     bucket::grant::{FormTerms, Grant},
     error::{Error, Kind},
     flow::{self, authorize::authorize, gate},
-    records::{NewBegin, Outcome},
+    records::{Admitted, NewBegin, Outcome},
     upload::{Checksum, Metadata, Method, ObjectKey, Profile, Upload},
 };
 
@@ -219,6 +219,7 @@ async fn begin_all(
     let mut admitted = admit(profile);
     gate::check_owners(app, caller, &mut admitted).await?;
     let admitted = authorize(app, caller, profile, admitted).await?;
+    let admitted = foreseen(app, admitted).await?;
     let now = app.clock.now();
     let reply = idempotency.map(|idempotency| idempotency.reply(caller, &admitted, now));
     let mut uploads = Vec::with_capacity(admitted.len());
@@ -226,23 +227,44 @@ async fn begin_all(
         .into_iter()
         .map(|file| file.map(|upload| uploads.push(upload)))
         .collect();
+    let mut recorded = Vec::new();
     // Where all are refused nothing was begun, and nothing is kept.
     if !uploads.is_empty() {
         match kept(app, NewBegin { uploads, reply }).await? {
-            (Outcome::Done, recorded) => uploads = recorded,
+            (Outcome::Done, each) => recorded = each,
             (Outcome::Lost, _) => return repeat::lost(app, caller, idempotency).await,
         }
     }
-    let mut begun = uploads.into_iter().map(|upload| begun(app, upload, now));
+    let mut recorded = recorded.into_iter();
     let each = places.into_iter().map(|place| {
-        place.and_then(|()| begun.next().unwrap_or_else(|| Err(Kind::Internal.into())))
+        place?;
+        let upload = recorded.next().ok_or(Kind::Internal)??;
+        begun(app, upload, now)
     });
     Ok(each.collect())
 }
 
+/// Refuses for want of room before anything is created at the store; what changes meanwhile, the records decide.
+async fn foreseen(app: &App, admitted: Each<Upload>) -> Result<Each<Upload>, Error> {
+    let uploads: Vec<&Upload> = admitted.iter().flatten().collect();
+    if !uploads.iter().copied().any(in_parts) {
+        return Ok(admitted);
+    }
+    let mut verdicts = app.records.foresee(&uploads).await?.into_iter();
+    let each = admitted.into_iter().map(|file| {
+        let upload = file?;
+        verdicts.next().ok_or(Kind::Internal)??;
+        Ok(upload)
+    });
+    Ok(each.collect())
+}
+
+fn in_parts(upload: &Upload) -> bool {
+    upload.method == Method::Multipart
+}
+
 /// Records the uploads, once what is sent in parts is created at the store: a caller who hangs up does not stop that half-way.
-async fn kept(app: &App, mut begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Error> {
-    let in_parts = |upload: &Upload| upload.method == Method::Multipart;
+async fn kept(app: &App, mut begin: NewBegin) -> Result<(Outcome, Admitted), Error> {
     if !begin.uploads.iter().any(in_parts) {
         return record(app, begin).await;
     }
@@ -287,12 +309,18 @@ async fn create_multipart(app: &App, upload: &mut Upload) -> Result<(), Error> {
 }
 
 /// Records the uploads. What was created in the store for those that are not recorded is nobody's: it goes again.
-async fn record(app: &App, begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Error> {
-    let created = in_store(&begin.uploads);
+async fn record(app: &App, begin: NewBegin) -> Result<(Outcome, Admitted), Error> {
+    let mut created = in_store(&begin.uploads);
     let recorded = app.records.begin(begin).await;
-    if !matches!(recorded, Ok((Outcome::Done, _))) {
-        abandon(app, created).await;
+    if let Ok((_, each)) = &recorded {
+        let kept = |key: &ObjectKey| {
+            each.iter()
+                .flatten()
+                .any(|upload| upload.staged_key == *key)
+        };
+        created.retain(|(key, _)| !kept(key));
     }
+    abandon(app, created).await;
     recorded
 }
 

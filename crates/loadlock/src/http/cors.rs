@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use axum::http::{
     HeaderName, HeaderValue, Method,
-    header::{AUTHORIZATION, CONTENT_TYPE},
+    header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::limits::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::config::Origins;
 
 const MAX_AGE: Duration = Duration::from_mins(10);
@@ -20,5 +21,6 @@ pub(super) fn layer(origins: Origins) -> CorsLayer {
         }))
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, IDEMPOTENCY_KEY])
+        .expose_headers([RETRY_AFTER, RATE_LIMIT, RATE_LIMIT_POLICY])
         .max_age(MAX_AGE)
 }

@@ -88,7 +88,7 @@ pub(super) fn signed_in(
     routes: UtoipaMethodRouter<App>,
     kinds: &[Kind],
 ) -> UtoipaMethodRouter<App> {
-    let kinds = [&[Kind::Unauthenticated], kinds].concat();
+    let kinds = [&[Kind::Unauthenticated, Kind::RateLimited], kinds].concat();
     let mut routes = refusing(routes, &kinds);
     for operation in operations(&mut routes) {
         let schemes = callers

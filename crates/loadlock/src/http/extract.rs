@@ -1,5 +1,5 @@
 //! What handlers ask of a request; whatever does not fit is refused in our envelope.
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     body::BodyDataStream,
@@ -13,6 +13,7 @@ use axum::{
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
+use super::{address, limits};
 use crate::{
     app::App,
     auth::{self, Caller, Secret, Who},
@@ -49,17 +50,29 @@ impl FromRequestParts<App> for MaybeAsking {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let header = authorization(parts);
+        let address = address::client(parts, app);
         // Nothing in a request gets there by itself: only a middleware of the application can have put it. An upload token is
         // ours alone, and says for which upload the request is.
         if let Some(caller) = parts.extensions.get::<Caller>()
             && !header.is_some_and(auth::is_upload_token)
         {
-            return named(caller.clone()).map(|caller| Self(Some(caller)));
+            let address = caller.address.or(address);
+            let caller = named(caller.clone().at(address))?;
+            limits::count(app, parts, &caller)?;
+            return Ok(Self(Some(caller)));
         }
         match header {
             Some(header) => {
-                let caller = auth::authenticate(app, Some(header)).await?;
-                named(caller).map(|caller| Self(Some(caller)))
+                let caller = auth::authenticate(app, Some(header)).await;
+                let caller = caller.and_then(|caller| named(caller.at(address)));
+                if let (Err(error), Some(address)) = (&caller, address)
+                    && error.kind() == Kind::Unauthenticated
+                {
+                    app.limits.failed(address);
+                }
+                let caller = caller?;
+                limits::count(app, parts, &caller)?;
+                Ok(Self(Some(caller)))
             }
             None => Ok(Self(None)),
         }
@@ -84,7 +97,10 @@ impl FromRequestParts<App> for Beginning {
         let open = app.config.profiles.iter().any(|it| it.admits.anonymous);
         match MaybeAsking::from_request_parts(parts, app).await? {
             MaybeAsking(Some(caller)) => Ok(Self(caller)),
-            MaybeAsking(None) if open => Ok(Self(Who::Nobody.into())),
+            MaybeAsking(None) if open => {
+                let nobody = Caller::from(Who::Nobody);
+                Ok(Self(nobody.at(address::client(parts, app))))
+            }
             MaybeAsking(None) => Err(Kind::Unauthenticated.into()),
         }
     }
@@ -100,6 +116,17 @@ impl FromRequestParts<App> for OwnToken {
         let ours = parts.extensions.get::<Caller>().is_none();
         let token = authorization(parts).filter(|_| ours);
         Ok(Self(token.and_then(auth::jwt_of)))
+    }
+}
+
+/// From where somebody asks, if that is known.
+pub(super) struct Whence(pub(super) Option<IpAddr>);
+
+impl FromRequestParts<App> for Whence {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        Ok(Self(address::client(parts, app)))
     }
 }
 

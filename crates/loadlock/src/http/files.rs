@@ -44,6 +44,7 @@ pub(super) const OPEN: &[Kind] = &[
     Kind::NotFound,
     Kind::NotReceived,
     Kind::NotReady,
+    Kind::RateLimited,
 ];
 
 /// Which files.

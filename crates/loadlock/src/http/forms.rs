@@ -17,7 +17,7 @@ use crate::{
     flow,
 };
 
-pub(super) const RETURN: &[Kind] = &[Kind::NotFound];
+pub(super) const RETURN: &[Kind] = &[Kind::NotFound, Kind::RateLimited];
 
 /// Whereto the store sends a browser that has sent a form: completes the upload, and leads back to the application.
 ///

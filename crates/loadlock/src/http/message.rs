@@ -17,6 +17,7 @@ pub use self::{
     grant::{Grant, HeldPart, Part, SignRequest, Signed, UploadUrl, UploadUrlRequest},
     profile::{ChecksumDemand, MetadataRule, OtherMetadata, Profile, Profiles, Promote},
     sign_in::{SignInRequest, SignedIn},
+    usage::{Measured, ProfileUsage, QuotaLimits, Usage, Used},
 };
 
 mod admin;
@@ -26,6 +27,7 @@ mod file;
 mod grant;
 mod profile;
 mod sign_in;
+mod usage;
 
 /// A signed URL, a form field or a token: it travels in an answer and nowhere else, not even into `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

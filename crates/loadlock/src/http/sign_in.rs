@@ -2,7 +2,7 @@
 use axum::{Json, extract::State};
 
 use super::{
-    extract::Body,
+    extract::{Body, Whence},
     message::{SignInRequest, SignedIn},
     render,
 };
@@ -31,9 +31,10 @@ pub(super) const SIGN_IN: &[Kind] = &[
 )]
 pub(super) async fn sign_in(
     State(app): State<App>,
+    Whence(address): Whence,
     Body(SignInRequest { name, password }): Body<SignInRequest>,
 ) -> Result<Json<SignedIn>, Error> {
     let password = Secret::new(password.0);
-    let signed_in = flow::sign_in(&app, None, SignIn { name, password }).await?;
+    let signed_in = flow::sign_in(&app, address, SignIn { name, password }).await?;
     Ok(Json(render::signed_in(&signed_in)))
 }

@@ -34,6 +34,7 @@ pub(super) const BEGIN: &[Kind] = &[
     Kind::Forbidden,
     Kind::Revoked,
     Kind::Refused,
+    Kind::QuotaExceeded,
     Kind::NotFound,
     Kind::AlreadyReceived,
     Kind::UploadEnded,

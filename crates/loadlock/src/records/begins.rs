@@ -5,17 +5,21 @@ use std::sync::{Arc, LazyLock};
 use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Outcome, Reply, audit, replies, row};
+use super::{Outcome, Reply, audit, replies, row, usage::Book};
 use crate::{
+    clock::day,
     error::{Error, Kind},
-    upload::{KeyPrefix, MediaType, Upload},
+    upload::{
+        KeyPrefix, MediaType, Upload,
+        quota::{Allowances, Exceeded},
+    },
 };
 
-/// Uploads that begin together, recorded all or none.
+/// Uploads that begin together; each is recorded, or refused for want of room.
 #[derive(Debug)]
 pub struct NewBegin {
     pub uploads: Vec<Upload>,
-    /// Recorded with them: where there is one of its key, nothing is.
+    /// Recorded with them, unless all are refused: where there is one of its key, nothing is.
     pub reply: Option<Reply>,
 }
 
@@ -24,30 +28,37 @@ const QUEUE: usize = 1024;
 /// How many are recorded in one transaction, and in one statement of it.
 const BATCH: usize = 512;
 const ROWS: usize = 64;
-const COLUMNS: usize = 19;
+const COLUMNS: usize = 22;
 
 /// The way to the writer.
 #[derive(Debug, Clone)]
 pub(super) struct Begins(mpsc::Sender<Waiting>);
 
-type Recorded = Result<(Outcome, Vec<Upload>), Arc<sqlx::Error>>;
+/// What became of each upload, in the order they came: there, or without room.
+pub type Admitted = Vec<Result<Upload, Exceeded>>;
 
 #[derive(Debug)]
 struct Waiting {
     begin: NewBegin,
-    answer: oneshot::Sender<Recorded>,
+    answer: oneshot::Sender<Result<(Outcome, Admitted), Arc<sqlx::Error>>>,
+}
+
+/// What is said of one begin; of a lost one nothing but that.
+struct Verdict {
+    outcome: Outcome,
+    uploads: Vec<Result<(), Exceeded>>,
 }
 
 impl Begins {
     /// Starts the writer, which ends with the last of its clones.
-    pub(super) fn start(write: SqlitePool) -> Self {
+    pub(super) fn start(write: SqlitePool, allowances: Arc<Allowances>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(work(write, receiver));
+        tokio::spawn(work(write, allowances, receiver));
         Self(sender)
     }
 
     /// Resolves when the uploads are durable, or when it is known that they are not to be.
-    pub(super) async fn record(&self, begin: NewBegin) -> Result<(Outcome, Vec<Upload>), Error> {
+    pub(super) async fn record(&self, begin: NewBegin) -> Result<(Outcome, Admitted), Error> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { begin, answer };
         let gone = || Kind::Unavailable.because("the service is shutting down");
@@ -59,64 +70,95 @@ impl Begins {
     }
 }
 
-async fn work(write: SqlitePool, mut receiver: mpsc::Receiver<Waiting>) {
+async fn work(
+    write: SqlitePool,
+    allowances: Arc<Allowances>,
+    mut receiver: mpsc::Receiver<Waiting>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
-        let outcomes = insert(&write, &batch).await.map_err(Arc::new);
-        for (n, Waiting { begin, answer }) in batch.drain(..).enumerate() {
-            let outcome = outcomes.as_ref().map(|all| all[n]).map_err(Arc::clone);
+        let verdicts = record(&write, &allowances, &batch).await;
+        let verdicts: Vec<_> = match verdicts.map_err(Arc::new) {
+            Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
+            Err(error) => batch.iter().map(|_| Err(Arc::clone(&error))).collect(),
+        };
+        for (Waiting { begin, answer }, verdict) in batch.drain(..).zip(verdicts) {
             // A caller that has gone away needs no answer; its upload expires by itself.
-            let _ = answer.send(outcome.map(|outcome| (outcome, begin.uploads)));
+            let _ = answer.send(verdict.map(|verdict| verdict.over(begin.uploads)));
         }
     }
 }
 
-async fn insert(write: &SqlitePool, batch: &[Waiting]) -> Result<Vec<Outcome>, sqlx::Error> {
-    let mut outcomes = vec![Outcome::Done; batch.len()];
-    let plain = batch.iter().all(|waiting| waiting.begin.reply.is_none());
-    let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
-    if !plain {
-        outcomes = insert_replies(&mut transaction, batch).await?;
+impl Verdict {
+    fn over(self, uploads: Vec<Upload>) -> (Outcome, Admitted) {
+        let each = self.uploads.into_iter().zip(uploads);
+        let each = each.map(|(admitted, upload)| admitted.map(|()| upload));
+        (self.outcome, each.collect())
     }
-    for rows in rows_of(batch, &outcomes).chunks(ROWS) {
-        insert_rows(&mut transaction, rows).await?;
+}
+
+/// All that waits, in one transaction: replies, quotas and uploads, each begin after the other.
+async fn record(
+    write: &SqlitePool,
+    allowances: &Allowances,
+    batch: &[Waiting],
+) -> Result<Vec<Verdict>, sqlx::Error> {
+    let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
+    let replies = batch.iter().filter_map(|one| one.begin.reply.as_ref());
+    let replied = replies.map(|reply| reply.at).max();
+    if let Some(now) = replied {
+        replies::forget(&mut transaction, now).await?;
+    }
+    let asked: Vec<&Upload> = batch.iter().flat_map(|one| &one.begin.uploads).collect();
+    // What is found of a session has the session's time in its id.
+    let begun = asked.iter().map(|upload| upload.created_at());
+    let today = begun.chain(replied).max().map_or(0, day);
+    let mut book = Book::open(&mut transaction, allowances, &asked, today).await?;
+    let mut verdicts = Vec::with_capacity(batch.len());
+    let mut rows = Vec::with_capacity(asked.len());
+    for Waiting { begin, .. } in batch {
+        let verdict = judge(&mut transaction, &mut book, begin).await?;
+        let each = begin.uploads.iter().zip(&verdict.uploads);
+        rows.extend(each.filter_map(|(upload, admitted)| admitted.is_ok().then_some(upload)));
+        verdicts.push(verdict);
+    }
+    for rows in rows.chunks(ROWS) {
+        insert_rows(&mut transaction, rows, book.today).await?;
         audit::insert_begins(&mut transaction, rows).await?;
     }
+    book.close(&mut transaction).await?;
     transaction.commit().await?;
-    Ok(outcomes)
+    Ok(verdicts)
 }
 
-/// The uploads of those that have not lost.
-fn rows_of<'a>(batch: &'a [Waiting], outcomes: &[Outcome]) -> Vec<&'a Upload> {
-    let all = batch.iter().zip(outcomes);
-    all.filter(|(_, outcome)| **outcome == Outcome::Done)
-        .flat_map(|(waiting, _)| &waiting.begin.uploads)
-        .collect()
-}
-
-async fn insert_replies(
+async fn judge(
     connection: &mut SqliteConnection,
-    batch: &[Waiting],
-) -> Result<Vec<Outcome>, sqlx::Error> {
-    let replies = batch
-        .iter()
-        .filter_map(|waiting| waiting.begin.reply.as_ref());
-    if let Some(now) = replies.map(|reply| reply.at).max() {
-        replies::forget(connection, now).await?;
-    }
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for waiting in batch {
-        outcomes.push(match &waiting.begin.reply {
-            None => Outcome::Done,
-            Some(reply) => replies::insert(connection, reply).await?,
+    book: &mut Book<'_>,
+    begin: &NewBegin,
+) -> Result<Verdict, sqlx::Error> {
+    if let Some(reply) = &begin.reply
+        && replies::insert(&mut *connection, reply).await? == Outcome::Lost
+    {
+        return Ok(Verdict {
+            outcome: Outcome::Lost,
+            uploads: Vec::new(),
         });
     }
-    Ok(outcomes)
+    let admitted = |upload| book.admit(upload);
+    let uploads: Vec<_> = begin.uploads.iter().map(admitted).collect();
+    if let Some(reply) = &begin.reply {
+        replies::correct(connection, reply, begin.uploads.iter().zip(&uploads)).await?;
+    }
+    Ok(Verdict {
+        outcome: Outcome::Done,
+        uploads,
+    })
 }
 
 async fn insert_rows(
     connection: &mut SqliteConnection,
     rows: &[&Upload],
+    today: i64,
 ) -> Result<(), sqlx::Error> {
     let Some(text) = INSERTS.get(rows.len()) else {
         return Err(sqlx::Error::Protocol("too many rows".to_owned()));
@@ -147,7 +189,10 @@ async fn insert_rows(
             .bind(upload.narrowed.key_prefix.as_ref().map(KeyPrefix::as_str))
             .bind(row::millis(upload.grant_expires_at))
             .bind(row::millis(upload.expires_at))
-            .bind(row::millis(upload.next_due(upload.created_at())));
+            .bind(row::millis(upload.next_due(upload.created_at())))
+            .bind(row::signed(upload.reserved_bytes))
+            .bind(upload.counted_at())
+            .bind(today);
     }
     query.execute(connection).await?;
     Ok(())
@@ -162,8 +207,8 @@ fn insert_text(rows: usize) -> String {
     let row = format!("({}'issued', 0)", "?, ".repeat(COLUMNS));
     format!(
         "INSERT INTO uploads (id, profile, owner, filename, content_type, size_bytes, checksum, metadata, method, \
-         multipart_id, return_to, staged_key, api_key, address, max_size_bytes, key_prefix, \
-         grant_expires_at, expires_at, next_attempt_at, state, attempts) VALUES {}",
+         multipart_id, return_to, staged_key, api_key, address, max_size_bytes, key_prefix, grant_expires_at, \
+         expires_at, next_attempt_at, reserved_bytes, counted_at, counted_on, state, attempts) VALUES {}",
         vec![row; rows].join(", ")
     )
 }

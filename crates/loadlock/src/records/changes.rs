@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{Act, Entry, Records, audit, failed, revocations, row};
+use super::{Act, Entry, Records, audit, failed, revocations, row, usage};
 use crate::{
     auth::Caller,
     error::Error,
@@ -223,7 +223,7 @@ async fn apply(
     let due = if waits { Some(now) } else { change.due };
     let done = sqlx::query(
         "UPDATE uploads SET state = $1, facts = $2, claim_id = $3, attempts = $4, lease_until = NULL, \
-         next_attempt_at = $5 WHERE id = $6 AND state = $7 AND attempts = $8",
+         next_attempt_at = $5, reserved_bytes = $9 WHERE id = $6 AND state = $7 AND attempts = $8",
     )
     .bind(to.state.name())
     .bind(row::facts(&to.state)?)
@@ -233,12 +233,14 @@ async fn apply(
     .bind(row::id_bytes(from.id))
     .bind(from.state.name())
     .bind(i64::from(from.attempt))
+    .bind(row::signed(to.reserved_bytes))
     .execute(&mut *connection)
     .await?;
     if done.rows_affected() == 0 {
         return Ok(None);
     }
     let size_bytes = apply_to_file(&mut *connection, to.id, &change.file).await?;
+    usage::settle(&mut *connection, from, to).await?;
     if from.state.event() != to.state.event() {
         sqlx::query("INSERT INTO events (upload_id, name, at) VALUES ($1, $2, $3)")
             .bind(row::id_bytes(to.id))

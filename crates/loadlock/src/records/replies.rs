@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{Outcome, Records, failed, row};
-use crate::{clock::from_millis, error::Error, upload::UploadId};
+use crate::{
+    clock::from_millis,
+    error::Error,
+    upload::{Upload, UploadId, quota::Exceeded},
+};
 
 const KEPT: Duration = Duration::from_hours(24);
 
@@ -28,7 +33,22 @@ pub struct Reply {
 #[serde(untagged)]
 pub enum Answer {
     Begun(UploadId),
-    Refused { code: String, message: String },
+    Refused {
+        code: String,
+        message: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        details: Option<Value>,
+    },
+}
+
+impl From<&Error> for Answer {
+    fn from(error: &Error) -> Self {
+        Self::Refused {
+            code: error.kind().code().to_owned(),
+            message: error.message().to_owned(),
+            details: error.details().cloned(),
+        }
+    }
 }
 
 impl Records {
@@ -68,6 +88,35 @@ pub(super) async fn insert(
     .execute(connection)
     .await?;
     Ok(row::outcome(&done))
+}
+
+/// Puts right a reply that was kept before quotas refused some of its uploads. Of a begin of which nothing came, none is kept.
+pub(super) async fn correct<'a>(
+    connection: &mut SqliteConnection,
+    reply: &Reply,
+    uploads: impl Iterator<Item = (&'a Upload, &'a Result<(), Exceeded>)>,
+) -> Result<(), sqlx::Error> {
+    let mut answers = reply.answers.clone();
+    for (upload, admitted) in uploads {
+        let place = answers
+            .iter_mut()
+            .find(|answer| **answer == Answer::Begun(upload.id));
+        if let (Err(exceeded), Some(place)) = (admitted, place) {
+            *place = Answer::from(&Error::from(exceeded.clone()));
+        }
+    }
+    if answers == reply.answers {
+        return Ok(());
+    }
+    let begun = |answer: &Answer| matches!(answer, Answer::Begun(_));
+    let correct = if answers.iter().any(begun) {
+        sqlx::query("UPDATE replies SET answers = $2 WHERE key = $1")
+            .bind(reply.key.to_vec())
+            .bind(row::to_json(&answers)?)
+    } else {
+        sqlx::query("DELETE FROM replies WHERE key = $1").bind(reply.key.to_vec())
+    };
+    correct.execute(connection).await.map(|_| ())
 }
 
 /// Forgets the replies whose time is over.

@@ -39,6 +39,7 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
         filename: row.try_get("filename")?,
         content_type: optional(row, "content_type")?,
         size_bytes: size.map(u64::try_from).transpose().map_err(decode)?,
+        reserved_bytes: unsigned(row, "reserved_bytes")?,
         checksum: optional(row, "checksum")?,
         metadata: metadata
             .map(|text| from_json(&text))

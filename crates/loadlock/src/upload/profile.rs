@@ -12,7 +12,9 @@ pub use self::{
     metadata::{MetadataRule, NotAPattern, OtherMetadata, Pattern},
     storage::{Encryption, Storage},
 };
-use super::{Checks, Checksum, ChecksumAlgorithm, KeyTemplate, MediaType, TypePattern, name};
+use super::{
+    Checks, Checksum, ChecksumAlgorithm, KeyTemplate, MediaType, Quotas, TypePattern, name,
+};
 use crate::error::{Error, Kind};
 
 /// The largest object one PUT or form can carry (S3: 5 GiB).
@@ -49,6 +51,7 @@ pub struct Profile {
     pub link_lifetime: Option<Duration>,
     pub active_content: ActiveContent,
     pub checks: Checks,
+    pub quotas: Quotas,
 }
 
 /// Who may begin an upload. An API key may whose scope has the profile in it; a user, whose token says what is demanded.
@@ -312,6 +315,7 @@ mod tests {
             link_lifetime: None,
             active_content: ActiveContent::Refuse,
             checks: Checks::default(),
+            quotas: Quotas::default(),
         }
     }
 

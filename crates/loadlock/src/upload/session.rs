@@ -57,6 +57,8 @@ impl Session {
             method: Method::Credentials,
             narrowed: Narrowed::default(),
             staged_key: key,
+            // As much as its profile takes, which whoever finds it knows.
+            reserved_bytes: 0,
             multipart_id: None,
             return_to: None,
             grant_expires_at: self.expires_at,

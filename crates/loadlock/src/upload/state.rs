@@ -158,11 +158,14 @@ impl Upload {
     ) -> Result<Self, Refused> {
         let claim_by = (promote == Promote::OnClaim).then_some(deadline);
         match self.state {
-            State::Received { .. } => Ok(self.into_state(State::Ready {
-                inspected,
-                claim_by,
-                deadline,
-            })),
+            State::Received { .. } => Ok(Self {
+                reserved_bytes: inspected.size_bytes,
+                ..self.into_state(State::Ready {
+                    inspected,
+                    claim_by,
+                    deadline,
+                })
+            }),
             _ => Err(self.state.refusal()),
         }
     }
@@ -199,10 +202,17 @@ impl Upload {
     /// The copy in the final bucket is made.
     pub fn store(self, key: ObjectKey) -> Result<Self, Refused> {
         match self.state {
-            State::Ready { claim_by: None, .. } => Ok(self.into_state(State::Stored {
-                key,
-                deleted_at: None,
-            })),
+            State::Ready {
+                claim_by: None,
+                ref inspected,
+                ..
+            } => Ok(Self {
+                reserved_bytes: inspected.size_bytes,
+                ..self.into_state(State::Stored {
+                    key,
+                    deleted_at: None,
+                })
+            }),
             _ => Err(self.state.refusal()),
         }
     }
@@ -371,6 +381,7 @@ mod tests {
             filename: "a.png".to_owned(),
             content_type: "image/png".parse().ok(),
             size_bytes: Some(3),
+            reserved_bytes: 3,
             checksum: None,
             metadata: Metadata::new(),
             method: Method::Put,

@@ -2,10 +2,12 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use loadlock::records::Records;
 use reqwest::{Method, StatusCode, multipart};
 use serde_json::{Value, json};
 
@@ -280,7 +282,14 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost_and_the_rest_can_be_f
         }
         dev = dev.start_again();
         check(&Client::of(&dev, &log)).await;
+        count(dir.path()).await;
     }
+}
+
+/// What quotas go by is what the rows say: nothing stays reserved.
+async fn count(data: &Path) {
+    let records = Records::open(&data.join("records.db")).await.unwrap();
+    assert_eq!(records.recount().await.unwrap(), []);
 }
 
 /// Every acknowledgement of the dead process holds, all that is visible is whole, and every unfinished upload can be finished.

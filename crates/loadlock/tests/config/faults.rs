@@ -133,7 +133,7 @@ fn a_slip_of_the_pen_is_told_with_what_was_meant() {
     ");
     assert_snapshot!(image("colour = \"red\""), @r"
     loadlock.toml:11: there is no setting `profiles.image.colour`
-      → one of admits, types, extensions, min_size, max_size, max_files, methods, key, promote, read, link_lifetime, active_content, inspect, lifetimes, metadata, other_metadata, checksum, storage
+      → one of admits, types, extensions, min_size, max_size, max_files, methods, key, promote, read, link_lifetime, active_content, inspect, lifetimes, metadata, other_metadata, checksum, storage, quotas
     ");
     assert_snapshot!(faults(&[TOP, STORE, IMAGE].concat(), &[("LOADLOCK_STORE_REGOIN", "x")]), @r"
     LOADLOCK_STORE_REGOIN: there is no such setting

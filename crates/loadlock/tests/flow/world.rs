@@ -2,11 +2,13 @@
 
 use std::{
     fmt::Debug,
+    net::SocketAddr,
     time::{Duration, UNIX_EPOCH},
 };
 
 use axum::{
     body::{Body, to_bytes},
+    extract::ConnectInfo,
     http::{HeaderMap, Request, request},
 };
 use loadlock::{
@@ -21,8 +23,9 @@ use loadlock::{
     error::{Error, Kind},
     flow::{self, Begin, Begun, Claim, FileQuery, Grant, Progress, ShownFile, SignedPart},
     jobs,
+    limits::Limits,
     records::{Change, FileChange, NewClaim, Outcome},
-    upload::{Metadata, Profile, Promote, UploadId},
+    upload::{Metadata, Profile, Promote, Quota, UploadId},
 };
 use loadlock_sigv4::{Bucket, Presign, Signer};
 use loadlock_store::{
@@ -129,6 +132,22 @@ fn tokens() -> Vec<Token> {
     ]
 }
 
+fn store_settings(endpoint: String, public: &str) -> StoreSettings {
+    StoreSettings {
+        endpoint,
+        public_endpoint: public.to_owned(),
+        region: REGION.to_owned(),
+        style: Style::Path,
+        staging_bucket: "staging".to_owned(),
+        final_bucket: "final".to_owned(),
+        conditional_writes: true,
+        copy_pin: CopyPin::S3,
+        uploader: UploaderIdentity(credentials("uploader").into()),
+        server: ServerIdentity(credentials("server").into()),
+        reader: ReaderIdentity(credentials("reader").into()),
+    }
+}
+
 /// `image` and its fellows as `dev` has them; `raw` and `raw-claimed` take anything, empty files too.
 fn profiles() -> Vec<Profile> {
     let mut profiles = dev_profiles().unwrap();
@@ -175,19 +194,7 @@ impl World {
         let config = Config {
             api_url: "http://api.test".to_owned(),
             records: dir.path().join("records.db"),
-            store: StoreSettings {
-                endpoint: proxy.address.clone(),
-                public_endpoint: endpoint.clone(),
-                region: REGION.to_owned(),
-                style: Style::Path,
-                staging_bucket: "staging".to_owned(),
-                final_bucket: "final".to_owned(),
-                conditional_writes: true,
-                copy_pin: CopyPin::S3,
-                uploader: UploaderIdentity(credentials("uploader").into()),
-                server: ServerIdentity(credentials("server").into()),
-                reader: ReaderIdentity(credentials("reader").into()),
-            },
+            store: store_settings(proxy.address.clone(), &endpoint),
             profiles: profiles(),
             origins: Origins::Listed(vec!["https://app.test".to_owned()]),
             tokens: tokens(),
@@ -205,6 +212,8 @@ impl World {
                 endpoint: Some(proxy.address),
                 lifetime: Duration::from_hours(1),
             }),
+            quotas: Quota::default(),
+            limits: Limits::default(),
         };
         let app = App::open(config, clock.clone().into(), Ids::seeded(7))
             .await
@@ -340,13 +349,19 @@ impl World {
         body: Value,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let mut request = request_for(request);
-        if !token.is_empty() {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
+        self.answer(signed(token, request, headers), body).await
+    }
+
+    /// The same, over a connection from an address.
+    pub(crate) async fn ask_from(
+        &self,
+        (address, headers): (&str, &[(&str, &str)]),
+        token: &str,
+        request: &str,
+        body: Value,
+    ) -> Answer {
+        let peer = SocketAddr::new(address.parse().unwrap(), 40_000);
+        let request = signed(token, request, headers).extension(ConnectInfo(peer));
         self.answer(request, body).await
     }
 
@@ -504,6 +519,13 @@ impl World {
         recorded.sort();
         kept.sort();
         assert_eq!(kept, recorded, "what lies in final is not what is recorded");
+        self.count().await;
+    }
+
+    /// What quotas go by is what the rows say.
+    pub(crate) async fn count(&self) {
+        let miscounted = self.app.records.recount().await.unwrap();
+        assert_eq!(miscounted, [], "counters have drifted");
     }
 
     /// The keys of all files there are.
@@ -584,6 +606,17 @@ impl World {
 }
 
 /// `POST /v1/uploads`
+fn signed(token: &str, request: &str, headers: &[(&str, &str)]) -> request::Builder {
+    let mut request = request_for(request);
+    if !token.is_empty() {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request
+}
+
 fn request_for(line: &str) -> request::Builder {
     let (method, path) = line.split_once(' ').unwrap();
     Request::builder().method(method).uri(path)

@@ -16,6 +16,8 @@ use loadlock::{
     },
     clock::Ids,
     config::{Audit, Config, Origins, dev_profiles},
+    limits::Limits,
+    upload::Quota,
 };
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -90,6 +92,8 @@ impl Service {
             scanning: loadlock::scan::Scanning::default(),
             audit: Audit::default(),
             credentials: None,
+            quotas: Quota::default(),
+            limits: Limits::default(),
             tokens: vec![Token::user(&user, "demo".parse().unwrap())],
         };
         let start: jiff::Timestamp = "2026-11-21T22:30:00Z".parse().unwrap();

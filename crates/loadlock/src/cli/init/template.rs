@@ -150,6 +150,11 @@ read = "public"
 # How the final bucket names files. {id} must be there.
 # key = "{profile}/{owner}/{id}.{ext}"
 
+# What each owner may have of it; there are more quotas, and one for all owners together.
+# [profiles.image.quotas.owner]
+# stored_bytes = "5 GiB"
+# uploads_per_day = 500
+
 # Form data that must come along.
 # [profiles.image.metadata.title]
 # required = true

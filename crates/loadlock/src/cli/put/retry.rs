@@ -7,12 +7,16 @@ use crate::cli::report::cause;
 const RETRIES: u32 = 7;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// Nobody is kept waiting for longer without being told why.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Why an attempt failed, by what to do about it.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// The network or a server hiccuped: try again.
     Passing(anyhow::Error),
+    /// The service wants to be left alone for so long.
+    Later(anyhow::Error, Duration),
     /// The store says that the grant is too old: only a fresh one helps.
     Expired(anyhow::Error),
     /// It will fail the same way again.
@@ -22,7 +26,10 @@ pub(super) enum Trouble {
 impl From<Trouble> for anyhow::Error {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Passing(error) | Trouble::Expired(error) | Trouble::Lasting(error) => error,
+            Trouble::Passing(error)
+            | Trouble::Later(error, _)
+            | Trouble::Expired(error)
+            | Trouble::Lasting(error) => error,
         }
     }
 }
@@ -42,14 +49,16 @@ where
 {
     let mut wait = FIRST_WAIT;
     for _ in 0..RETRIES {
-        match attempt().await {
+        let (error, asked) = match attempt().await {
             Ok(value) => return Ok(value),
             Err(Trouble::Lasting(error)) => return Err(error),
-            Err(Trouble::Passing(error) | Trouble::Expired(error)) => {
-                tracing::debug!(error = format!("{error:#}"), ?wait, "trying again");
-            }
-        }
-        tokio::time::sleep(wait).await;
+            Err(Trouble::Later(error, asked)) if asked > PATIENCE => return Err(error),
+            Err(Trouble::Later(error, asked)) => (error, asked),
+            Err(Trouble::Passing(error) | Trouble::Expired(error)) => (error, Duration::ZERO),
+        };
+        let pause = wait + asked;
+        tracing::debug!(error = format!("{error:#}"), ?pause, "trying again");
+        tokio::time::sleep(pause).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }
     Ok(attempt().await?)

@@ -2,7 +2,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use reqwest::{
+    Method, RequestBuilder, StatusCode, Url,
+    header::{HeaderMap, RETRY_AFTER},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::Mutex, time::Instant};
 
@@ -159,17 +162,28 @@ impl Service {
             .await
             .map_err(|error| unreachable(&whom(), error))?;
         let status = answer.status();
+        let later = retry_after(answer.headers());
         let bytes = answer
             .bytes()
             .await
             .map_err(|error| unreachable(&whom(), error))?;
         if !status.is_success() {
-            return Err(refused(&whom(), status, &bytes));
+            let trouble = refused(&whom(), status, &bytes);
+            return Err(match (trouble, later) {
+                (Trouble::Passing(error), Some(later)) => Trouble::Later(error, later),
+                (trouble, _) => trouble,
+            });
         }
         serde_json::from_slice(&bytes)
             .with_context(|| format!("{} gave an answer that makes no sense", whom()))
             .map_err(Trouble::Lasting)
     }
+}
+
+/// In seconds; a date is no answer of the service's.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 fn refused(whom: &str, status: StatusCode, body: &[u8]) -> Trouble {

@@ -1,6 +1,6 @@
 //! How the settings of inspection are written.
 
-use super::{Form, Secrecy, Type, Wrong, measure, one_of, text};
+use super::{Form, Secrecy, Type, Wrong, measures::measure, one_of, text};
 use crate::{
     scan::Address,
     upload::{Mismatch, WhenUnscanned},

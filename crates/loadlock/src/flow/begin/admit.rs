@@ -8,7 +8,7 @@ use crate::{
     flow::Begin,
     upload::{
         Checksum, ChecksumAlgorithm, MediaType, Method, Narrowed, ObjectKey, Owner, Profile,
-        Promote, State, Upload, UploadId, key, name,
+        Promote, State, Upload, UploadId, key, name, profile::MAX_SINGLE_BYTES,
     },
 };
 
@@ -115,6 +115,9 @@ fn let_in(
         filename: filename.unwrap_or_default(),
         content_type,
         size_bytes: begin.size_bytes,
+        reserved_bytes: begin
+            .size_bytes
+            .unwrap_or(profile.max_size_bytes.min(MAX_SINGLE_BYTES)),
         checksum: begin.checksum,
         metadata: begin.metadata,
         method,

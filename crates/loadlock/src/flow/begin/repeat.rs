@@ -69,10 +69,7 @@ impl Idempotency {
     pub(super) fn reply(&self, caller: &Caller, files: &Each<Upload>, at: Timestamp) -> Reply {
         let answer = |file: &Result<Upload, Error>| match file {
             Ok(upload) => Answer::Begun(upload.id),
-            Err(error) => Answer::Refused {
-                code: error.kind().code().to_owned(),
-                message: error.message().to_owned(),
-            },
+            Err(error) => Answer::from(error),
         };
         Reply {
             key: self.of(caller),
@@ -109,7 +106,17 @@ pub(super) async fn answer(
                     Err(error) => return Err(error),
                 }
             }
-            Answer::Refused { code, message } => Err(Kind::of(&code).because(message)),
+            Answer::Refused {
+                code,
+                message,
+                details,
+            } => {
+                let refused = Kind::of(&code).because(message);
+                Err(match details {
+                    Some(details) => refused.with_details(details),
+                    None => refused,
+                })
+            }
         });
     }
     Ok(Some(each))

@@ -137,6 +137,11 @@ async fn admit(app: &App, session: &Session, keys: &[ObjectKey]) -> Result<Vec<U
 
 /// Records the upload, once: who finds an object at the same time finds the same.
 async fn begin(app: &App, upload: Upload, profile: &Profile) -> Result<Upload, Error> {
+    // It can be written over until it is inspected, and is no larger then.
+    let upload = Upload {
+        reserved_bytes: profile.max_size_bytes,
+        ..upload
+    };
     let id = upload.id;
     let digest = |part: &str| {
         let hash = Sha256::new().chain_update(part);
@@ -153,7 +158,7 @@ async fn begin(app: &App, upload: Upload, profile: &Profile) -> Result<Upload, E
         reply: Some(reply),
     };
     let found = match app.records.begin(new).await? {
-        (Outcome::Done, mut uploads) => uploads.pop().ok_or(Kind::Internal)?,
+        (Outcome::Done, mut uploads) => uploads.pop().ok_or(Kind::Internal)??,
         (Outcome::Lost, _) => return flow::reload(app, id).await,
     };
     let extension = name::extension(&found.filename).unwrap_or_default();

@@ -1,0 +1,169 @@
+//! Rate limits around the routes: who asks too often is told when to come back, and everybody how they stand.
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header::AUTHORIZATION, request::Parts},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use super::address;
+use crate::{
+    app::App,
+    auth::{self, Caller, Who},
+    error::{Error, Kind},
+    limits::{Standing, Verdict},
+};
+
+/// draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4.
+pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// By what a request was counted; not there where it is not.
+#[derive(Debug, Clone, Default)]
+struct Counted(Arc<Mutex<Vec<Standing>>>);
+
+/// Stands before the routes: counts what comes from an address before anybody's token is looked at.
+pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let counted = Counted::default();
+    if is_counted(&parts.method, parts.uri.path()) {
+        parts.extensions.insert(counted.clone());
+    }
+    let address = address::client(&parts, &app);
+    let mut answer = match address.map(|address| enter(&app, address, &parts)) {
+        Some(Err(error)) => error.into_response(),
+        None | Some(Ok(())) => next.run(Request::from_parts(parts, body)).await,
+    };
+    counted.tell(answer.headers_mut());
+    answer
+}
+
+/// Looking is free, since it may be held; so are what everybody may read, and what a page full of pictures asks for.
+fn is_counted(method: &Method, path: &str) -> bool {
+    let is_look = || {
+        let upload = path.strip_prefix("/v1/uploads/");
+        *method == Method::GET && upload.is_some_and(|rest| !rest.contains('/'))
+    };
+    asks_who(path) && !path.starts_with("/f/") && !is_look()
+}
+
+/// Where a token is looked at.
+fn asks_who(path: &str) -> bool {
+    let is_api = path.starts_with("/v1/") && !path.starts_with("/v1/profiles");
+    is_api || path.starts_with("/f/") || path == "/upload_url"
+}
+
+fn enter(app: &App, address: IpAddr, parts: &Parts) -> Result<(), Error> {
+    if asks_who(parts.uri.path())
+        && parts.headers.contains_key(AUTHORIZATION)
+        && let Some(barred) = app.limits.barred(address)
+    {
+        return Err(refusal(&barred));
+    }
+    match parts.extensions.get::<Counted>() {
+        Some(counted) if !is_server(parts) => counted.take(app.limits.address(address)),
+        _ => Ok(()),
+    }
+}
+
+/// Many people stand behind an application's server. One that only says so fails, and failures are counted by themselves.
+fn is_server(parts: &Parts) -> bool {
+    let caller = parts.extensions.get::<Caller>();
+    let header = parts.headers.get(AUTHORIZATION);
+    let header = header.and_then(|header| header.to_str().ok());
+    caller.is_some_and(|caller| matches!(caller.who, Who::Server { .. }))
+        || header.is_some_and(auth::is_api_key)
+}
+
+/// Counts a request of whoever it has turned out to be from.
+pub(super) fn count(app: &App, parts: &Parts, caller: &Caller) -> Result<(), Error> {
+    match parts.extensions.get::<Counted>() {
+        Some(counted) => counted.take(app.limits.caller(caller)),
+        None => Ok(()),
+    }
+}
+
+impl Counted {
+    fn take(&self, standing: Option<Standing>) -> Result<(), Error> {
+        let Some(standing) = standing else {
+            return Ok(());
+        };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(standing);
+        match standing.verdict {
+            Verdict::Admitted => Ok(()),
+            Verdict::TooMany => Err(refusal(&standing)),
+        }
+    }
+
+    fn tell(&self, headers: &mut HeaderMap) {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.is_empty() {
+            return;
+        }
+        let policy = |standing: &Standing| {
+            let (count, window) = (standing.rate.count, standing.rate.per.as_secs());
+            format!("\"{}\";q={count};w={window}", standing.policy)
+        };
+        let state = |standing: &Standing| {
+            let (left, wait) = (standing.left, seconds(standing));
+            format!("\"{}\";r={left};t={wait}", standing.policy)
+        };
+        let list = |one: &dyn Fn(&Standing) -> String| {
+            let each: Vec<String> = all.iter().map(one).collect();
+            HeaderValue::try_from(each.join(", ")).ok()
+        };
+        headers.extend(list(&policy).map(|value| (RATE_LIMIT_POLICY, value)));
+        headers.extend(list(&state).map(|value| (RATE_LIMIT, value)));
+    }
+}
+
+/// Rounded up: whoever comes back then is not too early once more.
+fn seconds(standing: &Standing) -> u64 {
+    standing
+        .wait
+        .as_millis()
+        .div_ceil(1000)
+        .try_into()
+        .unwrap_or(u64::MAX)
+}
+
+fn refusal(standing: &Standing) -> Error {
+    let wait = seconds(standing).max(1);
+    let plural = if wait == 1 { "" } else { "s" };
+    Kind::RateLimited
+        .because(format!(
+            "too many requests: try again in {wait} second{plural}"
+        ))
+        .with_details(json!({ "retry_after": wait, "policy": standing.policy }))
+        .after(standing.wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_costs_something_is_counted() {
+        let check = |method: Method, path: &str, expected: bool| {
+            assert_eq!(is_counted(&method, path), expected, "{method} {path}");
+        };
+        check(Method::POST, "/v1/uploads", true);
+        check(Method::GET, "/v1/uploads/01J", false);
+        check(Method::DELETE, "/v1/uploads/01J", true);
+        check(Method::POST, "/v1/uploads/01J/parts", true);
+        check(Method::GET, "/v1/uploads/01J/return", true);
+        check(Method::GET, "/v1/files", true);
+        check(Method::POST, "/upload_url", true);
+        check(Method::GET, "/v1/profiles/image", false);
+        check(Method::GET, "/f/01J", false);
+        check(Method::GET, "/healthz", false);
+        check(Method::GET, "/docs/", false);
+    }
+}
