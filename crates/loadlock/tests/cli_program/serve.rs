@@ -476,6 +476,17 @@ metadata.title.required = true
     [profiles.image.metadata.title]
     required = true                             # loadlock.toml:19
     max_length = 2048                           # default
+    values = []                                 # default
+
+    [profiles.image]
+    other_metadata = "take"                     # default
+
+    [limits]
+    per_owner = "600 per minute"                # default
+    per_address = "1200 per minute"             # default
+    per_key = "off"                             # default
+    failures = "60 per minute"                  # default
+    trusted_proxies = ["127.0.0.0/8", "::1"]    # default
 
     [[api_keys]]
     name = "shop"                               # loadlock.toml:4
