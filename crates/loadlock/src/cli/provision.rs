@@ -44,7 +44,7 @@ enum Identity {
     Uploader,
     Server,
     Reader,
-    /// The role whose temporary credentials are handed out.
+    // The role whose temporary credentials are handed out.
     Session,
 }
 

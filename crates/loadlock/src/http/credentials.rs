@@ -5,13 +5,15 @@ use axum::{Json, extract::State, http::StatusCode};
 
 use super::{
     extract::{Asking, Body, Creating, Id, OwnToken},
-    message::{Credentials, CredentialsRequest, Sent, SentRequest},
+    message::{Credentials, CredentialsRequest, Method, Sent, SentRequest, SentUpload},
     render,
 };
 use crate::{
     app::App,
+    bucket::Style,
     error::{Error, Kind},
     flow,
+    upload::Upload,
 };
 
 pub(super) const VEND: &[Kind] = &[
@@ -49,10 +51,7 @@ pub(super) async fn vend_credentials(
         token,
     };
     let vended = flow::vend(&app, &caller, vend).await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(render::credentials(&app, &vended)),
-    ))
+    Ok((StatusCode::CREATED, Json(credentials(&app, &vended))))
 }
 
 pub(super) const SENT: &[Kind] = &[
@@ -80,5 +79,39 @@ pub(super) async fn complete_credentials(
     Body(request): Body<SentRequest>,
 ) -> Result<Json<Sent>, Error> {
     let uploads = flow::complete_session(&app, &caller, id, request.keys).await?;
-    Ok(Json(render::sent(&uploads)))
+    Ok(Json(sent(&uploads)))
+}
+
+fn credentials(app: &App, vended: &flow::Keys) -> Credentials {
+    let flow::Keys {
+        session,
+        credentials,
+    } = vended;
+    let store = &app.config.store;
+    let token = credentials.session_token();
+    Credentials {
+        id: session.id.to_string(),
+        method: Method::Credentials,
+        access_key_id: credentials.access_key().to_owned(),
+        secret_access_key: render::sealed(credentials.secret()),
+        session_token: token.map_or_else(|| String::new().into(), render::sealed),
+        expires_at: render::time(session.expires_at),
+        endpoint: store.public_endpoint.clone(),
+        region: store.region.clone(),
+        path_style: store.style == Style::Path,
+        bucket: store.staging_bucket.clone(),
+        prefix: session.prefix.clone(),
+    }
+}
+
+fn sent(uploads: &[Upload]) -> Sent {
+    let one = |upload: &Upload| SentUpload {
+        key: upload.staged_key.to_string(),
+        id: upload.id.to_string(),
+        state: (&upload.state).into(),
+        reason: render::reason(&upload.state),
+    };
+    Sent {
+        uploads: uploads.iter().map(one).collect(),
+    }
 }

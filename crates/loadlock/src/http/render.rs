@@ -5,18 +5,17 @@ use super::message;
 use crate::{
     app::App,
     auth::Secret,
-    bucket::Style,
     error::{Error, Kind},
     flow, records, upload,
     upload::{ChecksumAlgorithm, ChecksumDemand, Method, OtherMetadata, Promote, State},
 };
 
 /// RFC 3339, UTC, milliseconds.
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-fn sealed(secret: &Secret) -> message::Sealed {
+pub(super) fn sealed(secret: &Secret) -> message::Sealed {
     message::Sealed(secret.expose().to_owned())
 }
 
@@ -208,7 +207,7 @@ pub(super) fn progress(app: &App, progress: flow::Progress) -> message::Upload {
     }
 }
 
-fn reason(state: &State) -> Option<message::Reason> {
+pub(super) fn reason(state: &State) -> Option<message::Reason> {
     match state {
         State::Rejected { reason, .. } => Some(message::Reason {
             code: reason.code().to_owned(),
@@ -363,39 +362,5 @@ pub(super) fn profile(profile: &upload::Profile) -> message::Profile {
         }),
         anonymous: profile.admits.anonymous,
         max_files: profile.max_files,
-    }
-}
-
-pub(super) fn credentials(app: &App, vended: &flow::Keys) -> message::Credentials {
-    let flow::Keys {
-        session,
-        credentials,
-    } = vended;
-    let store = &app.config.store;
-    let token = credentials.session_token();
-    message::Credentials {
-        id: session.id.to_string(),
-        method: message::Method::Credentials,
-        access_key_id: credentials.access_key().to_owned(),
-        secret_access_key: sealed(credentials.secret()),
-        session_token: token.map_or_else(|| String::new().into(), sealed),
-        expires_at: time(session.expires_at),
-        endpoint: store.public_endpoint.clone(),
-        region: store.region.clone(),
-        path_style: store.style == Style::Path,
-        bucket: store.staging_bucket.clone(),
-        prefix: session.prefix.clone(),
-    }
-}
-
-pub(super) fn sent(uploads: &[upload::Upload]) -> message::Sent {
-    let one = |upload: &upload::Upload| message::SentUpload {
-        key: upload.staged_key.to_string(),
-        id: upload.id.to_string(),
-        state: (&upload.state).into(),
-        reason: reason(&upload.state),
-    };
-    message::Sent {
-        uploads: uploads.iter().map(one).collect(),
     }
 }

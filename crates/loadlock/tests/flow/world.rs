@@ -118,6 +118,15 @@ fn role() -> Role {
     }
 }
 
+fn vending(endpoint: String) -> Vending {
+    let role_arn = ROLE.to_owned();
+    Vending {
+        way: Way::Sts { role_arn },
+        endpoint: Some(endpoint),
+        lifetime: Duration::from_hours(1),
+    }
+}
+
 /// What the API's callers send as bearer.
 pub(crate) const USER_TOKEN: &str = "llu_me";
 pub(crate) const OTHER_TOKEN: &str = "llu_other";
@@ -205,13 +214,7 @@ impl World {
             upload_url: Some("image".to_owned()),
             scanning: loadlock::scan::Scanning::default(),
             audit: Audit::default(),
-            credentials: Some(Vending {
-                way: Way::Sts {
-                    role_arn: ROLE.to_owned(),
-                },
-                endpoint: Some(proxy.address),
-                lifetime: Duration::from_hours(1),
-            }),
+            credentials: Some(vending(proxy.address)),
             quotas: Quota::default(),
             limits: Limits::default(),
         };

@@ -51,8 +51,8 @@ impl World {
             headers: &[("content-type", FORM)],
             payload: Payload::of(body.as_bytes()),
         };
-        let signed = signer.authorize(self.now(), &request).unwrap();
-        let mut headers: Vec<(String, String)> = signed
+        let authorized = signer.authorize(self.now(), &request).unwrap();
+        let mut headers: Vec<(String, String)> = authorized
             .headers
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
@@ -203,7 +203,7 @@ async fn what_a_session_has_signed_ends_with_it() {
     let post = async || world.send("POST", "/staging", &kind, body.as_bytes()).await;
     assert_eq!(world.send("PUT", path, &[], b"x").await.status, 200);
     assert_eq!(post().await.status, 204);
-    world.clock.advance(Duration::from_secs(900));
+    world.clock.advance(Duration::from_mins(15));
     let late = refused(400, "ExpiredToken");
     assert_eq!(said(&world.send("PUT", path, &[], b"x").await), late);
     assert_eq!(said(&post().await), late);
