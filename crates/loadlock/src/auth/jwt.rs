@@ -18,8 +18,7 @@ use crate::{
 /// No token is longer, in bytes.
 const LONGEST: usize = 8 << 10;
 
-/// A token as it came. Nothing of it is believed yet; keys that its header brings (`jwk`, `jku`, `x5c`, `x5u`) are nobody's,
-/// and never looked at.
+/// A token as it came. Nothing of it is believed yet.
 pub(super) struct Jwt<'t> {
     token: &'t str,
     header: Header,
@@ -30,13 +29,18 @@ pub(super) type Said = Map<String, Value>;
 
 impl<'t> Jwt<'t> {
     /// A token that could be one: of an algorithm that there is (`none` is none), and without anything that must be understood
-    /// (RFC 7515, section 4.1.11), as nothing is.
+    /// (RFC 7515, section 4.1.11), as nothing is. One that brings its own key, or says where to find one, is refused, whoever
+    /// signed it (sections 4.1.2, 4.1.3, 4.1.5 and 4.1.6).
     pub(super) fn read(token: &'t str) -> Option<Self> {
         if token.len() > LONGEST {
             return None;
         }
         let header = decode_header(token).ok()?;
-        let plain = header.crit.is_none();
+        let brings_keys = header.jwk.is_some()
+            || header.jku.is_some()
+            || header.x5u.is_some()
+            || header.x5c.is_some();
+        let plain = header.crit.is_none() && !brings_keys;
         plain.then_some(Self { token, header })
     }
 

@@ -358,7 +358,7 @@ async fn an_algorithm_that_is_not_configured_is_refused() {
 }
 
 #[tokio::test]
-async fn keys_that_a_token_brings_are_nobodys() {
+async fn a_token_that_brings_keys_is_refused_whoever_signed_it() {
     let it = Trusting::new().await;
     let forger = Signer::new(Algorithm::ES256, "forged");
     let elsewhere = Provider::start(&[&forger]).await;
@@ -378,8 +378,10 @@ async fn keys_that_a_token_brings_are_nobodys() {
             if !kid.is_null() {
                 header["kid"] = kid;
             }
-            let token = forger.sign_as(&header, &it.claims());
-            assert_eq!(it.status(&token).await, 401, "{header}");
+            for signer in [&forger, &it.key] {
+                let token = signer.sign_as(&header, &it.claims());
+                assert_eq!(it.status(&token).await, 401, "{header}");
+            }
         }
     }
     for path in ["/jwks", "/chain"] {
