@@ -49,13 +49,14 @@ impl App {
             Some(vending) => Some(Vendor::open(vending, &config.store, clock.clone()).await),
             None => None,
         };
+        let hooks = Hooks::new()?;
         Ok(Self {
             vendor,
             records: Records::open_within(&config.records, config.allowances()).await?,
             issuers: Issuers::new(&config.issuers)?,
             bucket: Bucket::open(&config.store, clock.clone()).await?,
-            scanners: Scanners::new(&config.scanning)?,
-            hooks: Hooks::new()?,
+            scanners: Scanners::new(&config.scanning, hooks.clone()),
+            hooks,
             limits: Arc::new(RateLimits::new(&config.limits, clock.clone())),
             config: Arc::new(config),
             passwords: Passwords::default(),

@@ -47,6 +47,5 @@ pub mod records;
 pub mod scan;
 pub mod telemetry;
 pub mod upload;
-pub mod webhook;
 
 pub use http::router;

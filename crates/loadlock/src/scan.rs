@@ -7,7 +7,6 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::Stream;
 use jiff::Timestamp;
-use reqwest::Client;
 use serde_json::Value;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -16,7 +15,7 @@ use tokio::{
 
 use crate::{
     error::{Error, Kind},
-    webhook::{self, Webhook},
+    hook::{Hook, Hooks},
 };
 
 /// Who is asked, and how.
@@ -29,7 +28,7 @@ pub struct Scanning {
     /// How many files are scanned at a time.
     pub at_once: usize,
     /// By their names.
-    pub hooks: BTreeMap<String, Webhook>,
+    pub hooks: BTreeMap<String, Hook>,
 }
 
 impl Default for Scanning {
@@ -83,17 +82,17 @@ const MOST_CHARACTERS: usize = 300;
 pub struct Scanners {
     settings: Arc<Scanning>,
     places: Arc<Semaphore>,
-    http: Client,
+    hooks: Hooks,
 }
 
 impl Scanners {
     /// Ready to ask; nobody is asked yet.
-    pub fn new(settings: &Scanning) -> Result<Self, Error> {
-        Ok(Self {
+    pub fn new(settings: &Scanning, hooks: Hooks) -> Self {
+        Self {
             places: Arc::new(Semaphore::new(settings.at_once)),
             settings: Arc::new(settings.clone()),
-            http: webhook::client()?,
-        })
+            hooks,
+        }
     }
 
     /// A place to ask from, in turn; none if all are taken for long.
@@ -126,10 +125,12 @@ impl Scanners {
         let Some(hook) = self.settings.hooks.get(name) else {
             return passing(format!("there is no hook `{name}`"));
         };
-        let answer = match hook.ask(&self.http, id, at, question).await {
+        let question = question.to_string().into_bytes();
+        let answer = match self.hooks.call(hook, id, at, question).await {
             Ok(answer) => answer,
-            Err(why) => return passing(format!("hook `{name}` {why}")),
+            Err(error) => return passing(format!("hook `{name}`: {}", error.sources())),
         };
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         match answer.get("pass").and_then(Value::as_bool) {
             Some(true) => Opinion::Clean,
             Some(false) => {

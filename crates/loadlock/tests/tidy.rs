@@ -259,7 +259,7 @@ url = "https://app.example.com/may"
 secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 [scanning.hooks.NAME]
 url = "https://app.example.com/inspect"
-secret = "0123456789abcdef0123456789abcdef"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 [credentials]
 via = "sts"
 role_arn = "arn:aws:iam::123456789012:role/uploads"

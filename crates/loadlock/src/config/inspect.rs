@@ -4,16 +4,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     forms::{
-        COUNT, FLAG, LIFETIME, PROFILE, SECRET, URL,
+        COUNT, FLAG, LIFETIME, PROFILE,
         inspect::{CLAMD, MISMATCH, PIXELS, UNSCANNED},
         name,
+        rules::{HOOK_SECRET, HOOK_URL},
     },
     section::Section,
 };
 use crate::{
+    hook::Hook,
     scan::Scanning,
     upload::{Checks, Profile},
-    webhook::Webhook,
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -75,9 +76,9 @@ pub(super) fn scanning(section: Section<'_>) -> Option<Scanning> {
     })
 }
 
-fn hooks(section: Section<'_>) -> Option<BTreeMap<String, Webhook>> {
+fn hooks(section: Section<'_>) -> Option<BTreeMap<String, Hook>> {
     let names = section.names(&["url", "secret", "timeout"]);
-    let hooks: Vec<Option<(String, Webhook)>> = names
+    let hooks: Vec<Option<(String, Hook)>> = names
         .into_iter()
         .map(|called| {
             let entry = section.section(&called);
@@ -85,16 +86,16 @@ fn hooks(section: Section<'_>) -> Option<BTreeMap<String, Webhook>> {
             if let Err(wrong) = &sound {
                 entry.fault("", &wrong.says, "[scanning.hooks.pictures]");
             }
-            let url = entry.required("url", &URL);
-            let secret = entry.required("secret", &SECRET);
+            let url = entry.required("url", &HOOK_URL);
+            let secret = entry.required("secret", &HOOK_SECRET);
             let timeout = entry.or("timeout", "10 seconds", &LIFETIME);
             entry.close();
-            let webhook = Webhook {
+            let hook = Hook {
                 url: url?,
                 secret: secret?,
                 timeout: timeout?,
             };
-            Some((sound.ok()?, webhook))
+            Some((sound.ok()?, hook))
         })
         .collect();
     section.close();

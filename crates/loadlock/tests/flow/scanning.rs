@@ -15,12 +15,11 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use loadlock::{
-    auth::Secret,
     config::Config,
     flow::{self, Begin},
+    hook,
     scan::Address,
     upload::{Checks, Method, UploadId, WhenUnscanned},
-    webhook::Webhook,
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -341,7 +340,7 @@ async fn without_a_scanner_nothing_passes() {
     world.end().await;
 }
 
-const HOOK_SECRET: &str = "the hook and the service know this one";
+const HOOK_SECRET: &str = "whsec_dGhlIGhvb2sgYW5kIHRoZSBzZXJ2aWNlIGtub3cgaXQ=";
 
 /// What a hook was asked: headers, body, and the content as it found it.
 type Asked = (HeaderMap, String, Vec<u8>);
@@ -388,14 +387,14 @@ impl Hook {
 
     async fn world(&self) -> World {
         let mut world = World::new().await;
-        let webhook = Webhook {
+        let hook = hook::Hook {
             url: self.url.clone(),
-            secret: Secret::new(HOOK_SECRET.to_owned()),
+            secret: HOOK_SECRET.parse().unwrap(),
             timeout: Duration::from_secs(5),
         };
         world
             .restart(|config| {
-                config.scanning.hooks.insert("pictures".to_owned(), webhook);
+                config.scanning.hooks.insert("pictures".to_owned(), hook);
                 let raw = config.profiles.iter_mut().find(|one| one.name == "raw");
                 raw.unwrap().checks.hooks = vec!["pictures".to_owned()];
             })
@@ -430,7 +429,8 @@ async fn a_hook_is_asked_with_a_signature_and_reads_the_content() {
         header("webhook-id"),
         header("webhook-timestamp")
     );
-    let mut mac = Hmac::<Sha256>::new_from_slice(HOOK_SECRET.as_bytes()).unwrap();
+    let key = STANDARD.decode(&HOOK_SECRET["whsec_".len()..]).unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
     mac.update(signed.as_bytes());
     let expected = STANDARD.encode(mac.finalize().into_bytes());
     assert_eq!(header("webhook-signature"), format!("v1,{expected}"));
