@@ -105,14 +105,14 @@ async fn record(
 ) -> Result<Vec<Verdict>, sqlx::Error> {
     let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
     let replies = batch.iter().filter_map(|one| one.begin.reply.as_ref());
-    let replied = replies.map(|reply| reply.at).max();
-    if let Some(now) = replied {
+    let latest = replies.map(|reply| reply.at).max();
+    if let Some(now) = latest {
         replies::forget(&mut transaction, now).await?;
     }
     let asked: Vec<&Upload> = batch.iter().flat_map(|one| &one.begin.uploads).collect();
     // What is found of a session has the session's time in its id.
     let begun = asked.iter().map(|upload| upload.created_at());
-    let today = begun.chain(replied).max().map_or(0, day);
+    let today = begun.chain(latest).max().map_or(0, day);
     let mut book = Book::open(&mut transaction, allowances, &asked, today).await?;
     let mut verdicts = Vec::with_capacity(batch.len());
     let mut rows = Vec::with_capacity(asked.len());
