@@ -196,6 +196,22 @@ async fn an_application_server_is_not_limited_by_its_address_but_by_its_key() {
 }
 
 #[tokio::test]
+async fn where_nobody_looks_at_tokens_an_api_key_lifts_no_limit() {
+    let limits = Limits {
+        per_address: Some(a_minute(2)),
+        ..Limits::default()
+    };
+    let world = with(limits).await;
+    let login = json!({"name": "nobody", "password": "a guess"});
+    for status in [401, 401, 429] {
+        let from = ("192.0.2.7", [].as_slice());
+        let asked = world.ask_from(from, "llk_a", "POST /v1/sign-in", login.clone());
+        assert_eq!(asked.await.status, status);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn who_guesses_tokens_is_kept_away_for_a_while() {
     let limits = Limits {
         failures: Some(a_minute(3)),
