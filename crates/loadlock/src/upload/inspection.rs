@@ -16,7 +16,7 @@ pub use self::{
     window::Window,
 };
 use super::{
-    Checksum, ChecksumAlgorithm, MediaType, ObjectKey, Profile, Upload, key::KeyFacts, name,
+    Checksum, ChecksumAlgorithm, MediaType, Method, ObjectKey, Profile, Upload, key::KeyFacts, name,
 };
 
 /// How many of an object's first bytes a verdict looks at.
@@ -80,6 +80,7 @@ pub fn verdict(
 ) -> Result<Inspected, Rejection> {
     let content = seen.content;
     check_size(upload, profile, content.size_bytes)?;
+    check_name(upload, profile)?;
     check_headers(upload, seen)?;
     let confirmed = match &upload.checksum {
         Some(declared) => check_checksum(declared, seen)?,
@@ -141,6 +142,17 @@ pub fn check_size(upload: &Upload, profile: &Profile, found: u64) -> Result<(), 
         }
         _ => Ok(()),
     }
+}
+
+/// What is sent with temporary credentials has its name from the client, and nobody has looked at it before.
+fn check_name(upload: &Upload, profile: &Profile) -> Result<(), Rejection> {
+    let extension = name::extension(&upload.filename).unwrap_or_default();
+    let taken = profile.extensions.is_empty() || profile.extensions.contains(&extension);
+    if taken || upload.method != Method::Credentials {
+        return Ok(());
+    }
+    let found = format!("`.{extension}`");
+    Err(Rejection::TypeNotAllowed { found })
 }
 
 fn check_headers(upload: &Upload, seen: &Seen<'_>) -> Result<(), Rejection> {

@@ -10,9 +10,9 @@ use crate::{
     app::App,
     clock::after,
     error::{Error, Kind},
-    flow::{self, complete::step, work::LEASE},
+    flow::{self, work::LEASE},
     records::{Answer, NewBegin, Outcome, Reply},
-    upload::{ObjectKey, Profile, Rejection, Session, Upload, name},
+    upload::{ObjectKey, Profile, Session, Upload},
 };
 
 /// How often a session is looked for files while it lives: more rarely, the longer it lives.
@@ -157,18 +157,8 @@ async fn begin(app: &App, upload: Upload, profile: &Profile) -> Result<Upload, E
         uploads: vec![upload],
         reply: Some(reply),
     };
-    let found = match app.records.begin(new).await? {
-        (Outcome::Done, mut uploads) => uploads.pop().ok_or(Kind::Internal)??,
-        (Outcome::Lost, _) => return flow::reload(app, id).await,
-    };
-    let extension = name::extension(&found.filename).unwrap_or_default();
-    if profile.extensions.is_empty() || profile.extensions.contains(&extension) {
-        return Ok(found);
+    match app.records.begin(new).await? {
+        (Outcome::Done, mut uploads) => uploads.pop().ok_or(Kind::Internal)?.map_err(Error::from),
+        (Outcome::Lost, _) => flow::reload(app, id).await,
     }
-    let reason = Rejection::TypeNotAllowed {
-        found: format!("`.{extension}`"),
-    };
-    let rejected = found.clone().reject(reason);
-    let rejected = rejected.map_err(|why| flow::refused(&found, why))?;
-    step(app, &found, rejected).await
 }
