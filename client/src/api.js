@@ -268,7 +268,8 @@ function refusal(status, answer, headers) {
   }
   const retryable = status !== undefined && isTransient(status);
   const said = [error, answer?.message, answer?.detail].find((words) => words && typeof words === 'string');
-  if (said) return new UploadError({ code: 'refused', message: sentence(said), retryable, status, retryAfter });
+  if (said)
+    return new UploadError({ code: 'refused', message: sentence(said), retryable, status, retryAfter });
   const message = `The server's answer${status ? ` (${status})` : ''} is not one of Loadlock's.`;
   return new UploadError({ code: 'unexpected_answer', message, retryable, status, retryAfter });
 }
