@@ -31,6 +31,8 @@ export class Page {
   requests = [];
   /** What the API answered to each begin. @type {{id: string, token: string}[]} */
   begun = [];
+  /** Those of them that are still being read. @type {Set<Promise<void>>} */
+  #reading = new Set();
 
   static async open(browser, loadlock, { address = loadlock.page, before, ...options } = {}) {
     const page = new Page();
@@ -53,14 +55,18 @@ export class Page {
     this.tab.on('request', (request) => {
       if (request.method() !== 'OPTIONS') this.requests.push(`${request.method()} ${request.url()}`);
     });
-    this.tab.on('response', async (response) => {
+    this.tab.on('response', (response) => {
       if (response.url() !== `${loadlock.api}/v1/uploads` || response.status() !== 201) return;
-      this.begun.push(await response.json());
+      const reading = response.json().then((begun) => this.begun.push(begun));
+      this.#reading.add(reading);
+      reading.finally(() => this.#reading.delete(reading));
     });
   }
 
   /** Nothing may have gone wrong behind the page's back; a refused request only where the test is about one. */
   async close({ refusals = false } = {}) {
+    this.tab.removeAllListeners('response');
+    await Promise.all(this.#reading);
     await this.context.close();
     const errors = this.errors.filter((error) => !(refusals && REFUSAL.test(error)));
     assert.deepEqual(errors, []);
