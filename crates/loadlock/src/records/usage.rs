@@ -1,7 +1,7 @@
 //! The counters behind quotas: they change in the transaction that changes an upload, and can be counted anew from the rows.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -159,12 +159,18 @@ async fn read(
 /// The counters of what begins together: who still fits is told by them, each in turn.
 pub(super) struct Book<'a> {
     allowances: &'a Allowances,
-    /// As they were read, where something is limited, and moved on.
-    counts: Counts,
-    /// How many begin, and of how many bytes.
-    begun: BTreeMap<Counter, (i64, i64)>,
+    tallies: HashMap<Counter, Tally>,
     /// The day on which all of it begins.
     pub(super) today: i64,
+}
+
+/// A counter while uploads are let in.
+#[derive(Default)]
+struct Tally {
+    /// As it was read, if something is limited by it, and moved on.
+    standing: Standing,
+    files: i64,
+    bytes: i64,
 }
 
 impl<'a> Book<'a> {
@@ -175,16 +181,26 @@ impl<'a> Book<'a> {
         uploads: &[&Upload],
         today: i64,
     ) -> Result<Self, sqlx::Error> {
-        let limited = uploads.iter().flat_map(|upload| {
-            let counters = upload.counters().into_iter();
-            counters.filter(|(reach, _)| !allowances.quota(*reach, &upload.profile).is_unlimited())
-        });
-        let limited = limited.map(|(_, counter)| counter).collect();
+        let mut tallies = HashMap::new();
+        let mut limited = BTreeSet::new();
+        for upload in uploads {
+            for (reach, counter) in upload.counters() {
+                if tallies.contains_key(&counter) {
+                    continue;
+                }
+                if !allowances.quota(reach, &upload.profile).is_unlimited() {
+                    limited.insert(counter.clone());
+                }
+                tallies.insert(counter, Tally::default());
+            }
+        }
+        for (counter, standing) in read(connection, &limited).await? {
+            tallies.entry(counter).or_default().standing = standing;
+        }
         Ok(Self {
             allowances,
+            tallies,
             today,
-            counts: read(connection, &limited).await?,
-            begun: BTreeMap::new(),
         })
     }
 
@@ -193,23 +209,26 @@ impl<'a> Book<'a> {
         let counters = upload.counters();
         for (reach, counter) in &counters {
             let quota = self.allowances.quota(*reach, &upload.profile);
-            let standing = self.counts.get(counter).copied().unwrap_or_default();
+            let standing = self.tallies.get(counter).map(|tally| tally.standing);
+            let standing = standing.unwrap_or_default();
             standing.admit((*reach, quota), upload, self.today)?;
         }
         for (_, counter) in counters {
-            let standing = self.counts.entry(counter.clone()).or_default();
-            standing.begin(upload, self.today);
-            let (files, bytes) = self.begun.entry(counter).or_default();
-            *files += 1;
-            *bytes = bytes.saturating_add(upload.usage().open_bytes);
+            let tally = self.tallies.entry(counter).or_default();
+            tally.standing.begin(upload, self.today);
+            tally.files += 1;
+            tally.bytes = tally.bytes.saturating_add(upload.usage().open_bytes);
         }
         Ok(())
     }
 
     /// Writes down what began.
     pub(super) async fn close(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let all: Vec<_> = self.begun.iter().collect();
-        for some in all.chunks(COUNTERS) {
+        let begun = self.tallies.iter().filter(|(_, tally)| tally.files > 0);
+        let mut begun: Vec<_> = begun.collect();
+        // In one order, as a database with several writers locks them.
+        begun.sort_unstable_by_key(|(counter, _)| *counter);
+        for some in begun.chunks(COUNTERS) {
             let rows = vec!["(?, ?, ?, 0, 0, ?, ?, ?, ?)"; some.len()].join(", ");
             let text = format!(
                 "INSERT INTO usage (profile, owner, address, stored_bytes, stored_files, open_bytes, open_files, day, begun) \
@@ -219,15 +238,15 @@ impl<'a> Book<'a> {
                  day = CASE WHEN usage.day < excluded.day THEN excluded.day ELSE usage.day END"
             );
             let mut query = sqlx::query(AssertSqlSafe(Arc::<str>::from(text)));
-            for (counter, (files, bytes)) in some {
+            for (counter, tally) in some {
                 query = query
                     .bind(counter.profile.as_str())
                     .bind(counter.owner.as_str())
                     .bind(counter.address.as_str())
-                    .bind(*bytes)
-                    .bind(*files)
+                    .bind(tally.bytes)
+                    .bind(tally.files)
                     .bind(self.today)
-                    .bind(*files);
+                    .bind(tally.files);
             }
             query.execute(&mut *connection).await?;
         }
