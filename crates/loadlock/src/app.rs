@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::{
-    auth::{Attempts, Passwords, issuers::Issuers},
+    auth::{Passwords, issuers::Issuers},
     bucket::{Bucket, Vendor},
     clock::{Clock, Ids},
     config::Config,
@@ -30,13 +30,11 @@ pub struct App {
     /// Whose tokens say who a user is.
     pub issuers: Issuers,
     pub scanners: Scanners,
-    /// How often each client has asked.
+    /// How often each client has asked, and tried to sign in.
     pub limits: Arc<RateLimits>,
     /// Places for those who look and wait.
     pub waiting: Arc<Semaphore>,
     pub passwords: Passwords,
-    /// Who tries to sign in.
-    pub attempts: Attempts,
 }
 
 /// How many may look and wait at once: each asks the records once a second.
@@ -60,7 +58,6 @@ impl App {
             limits: Arc::new(RateLimits::new(&config.limits, clock.clone())),
             config: Arc::new(config),
             passwords: Passwords::default(),
-            attempts: Attempts::new(&clock),
             clock,
             ids,
             waiting: Arc::new(Semaphore::new(WAITING)),

@@ -1,6 +1,5 @@
 //! Who is asking: bearer tokens, kept and compared as SHA-256, or signed by the service itself or by the application.
 
-mod attempts;
 mod claims;
 pub mod issuers;
 mod jwt;
@@ -18,7 +17,6 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 pub use self::{
-    attempts::Attempts,
     claims::Claims,
     keyring::{KeyRing, Purpose, Signature},
     link::{Link, link},

@@ -1,4 +1,4 @@
-//! How often one client may ask: token buckets by address, owner and API key, in the memory of this process.
+//! How often one client may ask, and try to sign in: token buckets by address, owner, API key and name, in the memory of this process.
 
 use std::{
     hash::{BuildHasher as _, Hash, RandomState},
@@ -20,10 +20,12 @@ use governor::{
 };
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
+use serde_json::json;
 
 use crate::{
     auth::{Caller, Who},
     clock::Clock,
+    error::{Error, Kind},
     upload::quota::network,
 };
 
@@ -31,10 +33,21 @@ use crate::{
 const BUCKETS: u32 = 1 << 18;
 /// After so many requests buckets that are full again are forgotten.
 const SWEEP: u32 = 1 << 16;
+/// Of how many users it is remembered from where they signed in.
+const AT_HOME: usize = 1 << 14;
 /// How many addresses are kept away at a time; one that is forgotten is kept away again by its next failure.
 const BARRED: usize = 1 << 14;
 /// A clock set back by more than this goes on from where it was.
 const JITTER: i64 = 1000;
+
+/// Attempts to sign in: from one address, under one name from one address, and under one name from wherever nobody has signed in
+/// under it.
+const SIGN_INS: [(&str, Rate); 3] = [
+    (SIGN_IN, Rate::one_each(Duration::from_secs(2), 30)),
+    (SIGN_IN, Rate::one_each(Duration::from_secs(10), 10)),
+    (SIGN_IN, Rate::one_each(Duration::from_secs(1), 1000)),
+];
+const SIGN_IN: &str = "sign_in";
 
 /// What a process bears from one client. What is not said is not limited.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,7 +75,7 @@ pub struct Rate {
 /// How a client stands after a request was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// By what it was counted: `owner`, `address`, `key` or `failures`.
+    /// By what it was counted: `owner`, `address`, `key`, `failures` or `sign_in`.
     pub policy: &'static str,
     pub rate: Rate,
     /// How many more there may be right now.
@@ -79,6 +92,47 @@ pub enum Verdict {
     TooMany,
 }
 
+impl Rate {
+    const fn one_each(per: Duration, burst: u32) -> Self {
+        Self {
+            count: NonZeroU32::MIN,
+            per,
+            burst: NonZeroU32::MIN.saturating_add(burst - 1),
+        }
+    }
+}
+
+impl Standing {
+    /// Whole seconds until there is one more, rounded up: whoever comes back then is not too early once more.
+    pub fn seconds(&self) -> u64 {
+        let seconds = self.wait.as_millis().div_ceil(1000);
+        seconds.try_into().unwrap_or(u64::MAX)
+    }
+
+    /// Refuses a request that came too early.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.verdict {
+            Verdict::Admitted => Ok(()),
+            Verdict::TooMany => Err(self.refusal()),
+        }
+    }
+
+    fn refusal(&self) -> Error {
+        let wait = self.seconds().max(1);
+        let plural = if wait == 1 { "" } else { "s" };
+        let what = match self.policy {
+            SIGN_IN => "attempts to sign in",
+            _ => "requests",
+        };
+        Kind::RateLimited
+            .because(format!(
+                "too many {what}: try again in {wait} second{plural}"
+            ))
+            .with_details(json!({ "retry_after": wait, "policy": self.policy }))
+            .after(self.wait)
+    }
+}
+
 /// The buckets of a process.
 #[derive(Debug)]
 pub struct RateLimits {
@@ -86,6 +140,10 @@ pub struct RateLimits {
     owner: Option<Buckets>,
     key: Option<Buckets>,
     failures: Option<Buckets>,
+    sign_ins: [Buckets; 3],
+    /// From where users have signed in: a name and an address, as a hash.
+    at_home: Cache<u64, ()>,
+    hash: RandomState,
     /// Until when an address that failed too often is kept away.
     barred: Cache<IpAddr, Nanos>,
     ticks: Ticks,
@@ -96,12 +154,15 @@ impl RateLimits {
     pub fn new(limits: &Limits, clock: Clock) -> Self {
         let ticks = Ticks::new(clock);
         let buckets =
-            |policy, rate: Option<Rate>| rate.and_then(|rate| Buckets::new(policy, rate, &ticks));
+            |policy, rate: Option<Rate>| rate.map(|rate| Buckets::new(policy, rate, &ticks));
         Self {
             address: buckets("address", limits.per_address),
             owner: buckets("owner", limits.per_owner),
             key: buckets("key", limits.per_key),
             failures: buckets("failures", limits.failures),
+            sign_ins: SIGN_INS.map(|(policy, rate)| Buckets::new(policy, rate, &ticks)),
+            at_home: Cache::new(AT_HOME),
+            hash: RandomState::new(),
             barred: Cache::new(BARRED),
             ticks,
         }
@@ -120,6 +181,31 @@ impl RateLimits {
             Who::Server { name, .. } => self.key.as_ref()?.ask(name).into(),
             Who::Nobody => None,
         }
+    }
+
+    /// Counts an attempt to sign in, or refuses it. What is refused for one reason does not count for the next: who tries too often
+    /// keeps nobody but themselves from a name.
+    pub fn sign_in(&self, name: &str, address: Option<IpAddr>) -> Result<(), Error> {
+        let [by_network, by_both, by_name] = &self.sign_ins;
+        let network = address.map(network);
+        if let Some(network) = network {
+            by_network.ask(network).check()?;
+        }
+        by_both.ask((name, network)).check()?;
+        match self.at_home.get(&self.home(name, network)) {
+            Some(()) => Ok(()),
+            None => by_name.ask(name).check(),
+        }
+    }
+
+    /// Remembers from where a user has signed in: guesses from elsewhere do not keep them out there.
+    pub fn signed_in(&self, name: &str, address: Option<IpAddr>) {
+        self.at_home
+            .insert(self.home(name, address.map(network)), ());
+    }
+
+    fn home(&self, name: &str, network: Option<IpAddr>) -> u64 {
+        self.hash.hash_one((name, network))
     }
 
     /// Counts a token that did not hold.
@@ -163,17 +249,23 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn new(policy: &'static str, rate: Rate, ticks: &Ticks) -> Option<Self> {
-        let quota = Quota::with_period(rate.per / rate.count.get())?.allow_burst(rate.burst);
-        let limiter = Limiter::new(quota, DashMapStateStore::default(), ticks.clone());
-        Some(Self {
+    fn new(policy: &'static str, rate: Rate, ticks: &Ticks) -> Self {
+        // A rate of more than one in a nanosecond is as none.
+        let quota = Quota::with_period(rate.per / rate.count.get());
+        let quota = quota.unwrap_or(Quota::per_second(NonZeroU32::MAX));
+        let limiter = Limiter::new(
+            quota.allow_burst(rate.burst),
+            DashMapStateStore::default(),
+            ticks.clone(),
+        );
+        Self {
             policy,
             rate,
             limiter,
             ticks: ticks.clone(),
             hash: RandomState::new(),
             asked: AtomicU32::new(0),
-        })
+        }
     }
 
     fn ask(&self, client: impl Hash) -> Standing {
@@ -262,7 +354,7 @@ mod tests {
     fn buckets(rate: Rate) -> (loadlock_store::Clock, Buckets) {
         let clock = loadlock_store::Clock::manual(UNIX_EPOCH + Duration::from_hours(1));
         let ticks = Ticks::new(clock.clone().into());
-        (clock, Buckets::new("owner", rate, &ticks).unwrap())
+        (clock, Buckets::new("owner", rate, &ticks))
     }
 
     #[test]
@@ -304,6 +396,53 @@ mod tests {
             buckets.ask("me");
         }
         assert!(buckets.limiter.len() < 10);
+    }
+
+    #[test]
+    fn attempts_to_sign_in_are_counted_by_address_by_both_and_by_name() {
+        let clock = loadlock_store::Clock::manual(UNIX_EPOCH + Duration::from_hours(1));
+        let limits = RateLimits::new(&Limits::default(), clock.clone().into());
+        let tried = |name: &str, address: &str| {
+            let tried = limits.sign_in(name, address.parse().ok());
+            tried.map_err(|error| error.retry_after().unwrap().as_secs())
+        };
+        for _ in 0..10 {
+            assert_eq!(tried("anna", "192.0.2.1"), Ok(()));
+        }
+        assert_eq!(tried("anna", "192.0.2.1"), Err(10));
+        assert_eq!(tried("otto", "192.0.2.1"), Ok(()));
+        assert_eq!(tried("anna", "192.0.2.2"), Ok(()), "from elsewhere");
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(tried("anna", "192.0.2.1"), Ok(()));
+        assert_eq!(tried("anna", "192.0.2.1"), Err(10));
+        for n in 0..30 {
+            assert_eq!(tried(&format!("u{n}"), &format!("2001:db8::{n}")), Ok(()));
+        }
+        assert_eq!(tried("u30", "2001:db8::ffff"), Err(2), "one network");
+        assert_eq!(tried("u30", "2001:db8:0:1::"), Ok(()));
+        for _ in 0..10 {
+            assert_eq!(tried("nora", ""), Ok(()), "no address is known");
+        }
+        assert_eq!(tried("nora", ""), Err(10));
+    }
+
+    #[test]
+    fn a_name_is_not_tried_from_everywhere_without_end() {
+        let clock = loadlock_store::Clock::manual(UNIX_EPOCH + Duration::from_hours(1));
+        let limits = RateLimits::new(&Limits::default(), clock.clone().into());
+        let tries = (0..=u16::MAX).map(|n| {
+            let [a, b] = n.to_be_bytes();
+            let address = std::net::Ipv4Addr::new(198, 18, a, b);
+            limits.sign_in("anna", Some(address.into()))
+        });
+        // Of many addresses, two may have met in one bucket, which still has room.
+        assert_eq!(tries.flatten().count(), 1000);
+        clock.advance(Duration::from_secs(1));
+        let [home, hotel] = [7, 8].map(|n| Some(IpAddr::from([203, 0, 113, n])));
+        assert!(limits.sign_in("anna", home).is_ok());
+        limits.signed_in("anna", home);
+        assert!(limits.sign_in("anna", hotel).is_err());
+        assert!(limits.sign_in("anna", home).is_ok());
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub async fn sign_in(
     bounded("password", password.expose(), MAX_PASSWORD_BYTES)?;
     let refused = |error: &Error, user: Option<&User>| note(app, address, user, Some(error));
     // Not written down: whoever tries for ever would fill the log.
-    app.attempts.count(&name, address)?;
+    app.limits.sign_in(&name, address)?;
     // What can be nobody's name is not asked for, and costs as much.
     let user = match name.parse::<Owner>() {
         Ok(name) => app.records.user(name.as_str()).await?,
@@ -55,6 +55,7 @@ pub async fn sign_in(
         return Err(error);
     }
     let user = user.ok_or(Kind::SignInFailed)?;
+    app.limits.signed_in(user.name.as_str(), address);
     let now = app.clock.now();
     let (token, expires_at) = auth::sign_in_token(&user, now, &app.config.secrets);
     note(app, address, Some(&user), None);

@@ -10,14 +10,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
 
 use super::address;
 use crate::{
     app::App,
     auth::{self, Caller, Who},
-    error::{Error, Kind},
-    limits::{Standing, Verdict},
+    error::Error,
+    limits::Standing,
 };
 
 /// draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4.
@@ -64,7 +63,7 @@ fn enter(app: &App, address: IpAddr, parts: &Parts) -> Result<(), Error> {
         && parts.headers.contains_key(AUTHORIZATION)
         && let Some(barred) = app.limits.barred(address)
     {
-        return Err(refusal(&barred));
+        return barred.check();
     }
     match parts.extensions.get::<Counted>() {
         Some(counted) if !is_server(parts) => counted.take(app.limits.address(address)),
@@ -100,10 +99,7 @@ impl Counted {
         };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(standing);
-        match standing.verdict {
-            Verdict::Admitted => Ok(()),
-            Verdict::TooMany => Err(refusal(&standing)),
-        }
+        standing.check()
     }
 
     fn tell(&self, headers: &mut HeaderMap) {
@@ -116,7 +112,7 @@ impl Counted {
             format!("\"{}\";q={count};w={window}", standing.policy)
         };
         let state = |standing: &Standing| {
-            let (left, wait) = (standing.left, seconds(standing));
+            let (left, wait) = (standing.left, standing.seconds());
             format!("\"{}\";r={left};t={wait}", standing.policy)
         };
         let list = |one: &dyn Fn(&Standing) -> String| {
@@ -126,27 +122,6 @@ impl Counted {
         headers.extend(list(&policy).map(|value| (RATE_LIMIT_POLICY, value)));
         headers.extend(list(&state).map(|value| (RATE_LIMIT, value)));
     }
-}
-
-/// Rounded up: whoever comes back then is not too early once more.
-fn seconds(standing: &Standing) -> u64 {
-    standing
-        .wait
-        .as_millis()
-        .div_ceil(1000)
-        .try_into()
-        .unwrap_or(u64::MAX)
-}
-
-fn refusal(standing: &Standing) -> Error {
-    let wait = seconds(standing).max(1);
-    let plural = if wait == 1 { "" } else { "s" };
-    Kind::RateLimited
-        .because(format!(
-            "too many requests: try again in {wait} second{plural}"
-        ))
-        .with_details(json!({ "retry_after": wait, "policy": standing.policy }))
-        .after(standing.wait)
 }
 
 #[cfg(test)]

@@ -42,6 +42,13 @@ async fn sign_in(world: &World, name: &str, password: &str) -> Answer {
     world.ask("", "POST /v1/sign-in", who).await
 }
 
+async fn sign_in_from(world: &World, address: &str, name: &str, password: &str) -> Answer {
+    let who = json!({"name": name, "password": password});
+    world
+        .ask_from((address, &[]), "", "POST /v1/sign-in", who)
+        .await
+}
+
 async fn token(world: &World, name: &str) -> String {
     sign_in(world, name, PASSWORD).await.text("/token")
 }
@@ -289,6 +296,25 @@ async fn who_tries_too_often_has_to_wait() {
     );
     world.clock.advance(Duration::from_secs(10));
     assert_eq!(sign_in(&world, "anna", PASSWORD).await.status, 200);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nobody_keeps_another_from_signing_in_by_guessing_under_their_name() {
+    let world = World::new().await;
+    add(&world, "anna").await;
+    let guess = async |address: &str| {
+        let answer = sign_in_from(&world, address, "anna", "wrong horse").await;
+        answer.refusal()
+    };
+    for _ in 0..10 {
+        assert_eq!(guess("192.0.2.7").await, "401 sign_in_failed");
+    }
+    assert_eq!(guess("192.0.2.7").await, "429 rate_limited");
+    for address in ["192.0.2.8", "2001:db8::1"] {
+        let answer = sign_in_from(&world, address, "anna", PASSWORD).await;
+        assert_eq!(answer.status, 200, "{address}");
+    }
     world.end().await;
 }
 
