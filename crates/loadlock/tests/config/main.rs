@@ -1,6 +1,7 @@
 //! `loadlock.toml` and the environment, read into settings; and every fault told at once.
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+mod documents;
 mod faults;
 mod sources;
 
