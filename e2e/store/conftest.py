@@ -47,6 +47,7 @@ IDENTITIES = [
         ),
     ),
     identity("reader", document(statement("Allow", "s3:GetObject", f"arn:aws:s3:::{FINAL}/*"))),
+    identity("copier", document(statement("Allow", ["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{FINAL}/*"))),
 ]
 
 ROLE = "arn:aws:iam::000000000000:role/uploads"

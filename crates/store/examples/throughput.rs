@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use loadlock_store::{
     clock::Clock,
-    disk::{BucketName, ChecksumAlgorithm, Disk, Metadata, ObjectKey, PutObject},
+    disk::{BucketName, ChecksumAlgorithm, Disk, Metadata, ObjectKey, PutObject, Tags},
 };
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -70,6 +70,7 @@ async fn put(
         bucket: bucket.clone(),
         key,
         metadata: Metadata::default(),
+        tags: Tags::default(),
         condition: None,
     };
     disk.put_object(written, put).await?;
@@ -96,6 +97,7 @@ async fn small_puts(disk: &Disk, bucket: &BucketName) -> Outcome<()> {
                     bucket: bucket.clone(),
                     key,
                     metadata: Metadata::default(),
+                    tags: Tags::default(),
                     condition: None,
                 };
                 disk.put_object(writer.finish().await?, put).await?;

@@ -7,6 +7,7 @@ use crate::conditions::{Conditions, bare};
 use crate::disk::{Condition, ETag, Metadata};
 use crate::error::{Code, S3Error, S3Result};
 use crate::request::Attributes;
+use crate::tagging;
 
 /// S3's limit on user metadata, names and values together.
 const MAX_USER_METADATA: usize = 2048;
@@ -84,8 +85,7 @@ impl Attributes {
             {
                 return Err(Code::AccessControlListNotSupported.into());
             }
-            let tags = name == "x-amz-tagging" && !value.is_empty();
-            if tags || UNKNOWN.iter().any(|prefix| name.starts_with(prefix)) {
+            if UNKNOWN.iter().any(|prefix| name.starts_with(prefix)) {
                 return Err(S3Error::not_implemented(name));
             }
             if name == "x-amz-storage-class" && value != "STANDARD" {
@@ -93,8 +93,9 @@ impl Attributes {
                     S3Error::from(Code::InvalidStorageClass).with("StorageClassRequested", value)
                 );
             }
-            // A form's field may hold what a header cannot, and is to be given back as one.
-            if name != "policy" && value.chars().any(|c| c.is_control() && c != '\t') {
+            // A form's field may hold what a header cannot, and is to be given back as one; but not these.
+            let kept = !matches!(name, "policy" | tagging::HEADER);
+            if kept && value.chars().any(|c| c.is_control() && c != '\t') {
                 return Err(S3Error::new(
                     Code::InvalidArgument,
                     format!("{name} contains control characters"),
@@ -242,7 +243,6 @@ mod tests {
                 ("x-amz-grant-read", "uri=x"),
                 Some(Code::AccessControlListNotSupported),
             ),
-            (("x-amz-tagging", "a=b"), Some(Code::NotImplemented)),
             (
                 ("x-amz-storage-class", "GLACIER"),
                 Some(Code::InvalidStorageClass),

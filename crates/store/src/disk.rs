@@ -24,6 +24,7 @@ mod reader;
 mod readers;
 mod schema;
 mod sweep;
+mod tags;
 mod writer;
 
 use std::{
@@ -52,6 +53,7 @@ pub use self::{
     object::{Condition, CopySource, CopyTarget, Metadata, ObjectInfo, PutObject},
     part::{PartInfo, PartPage},
     reader::{Object, ObjectStream},
+    tags::{TagError, Tags},
     writer::{Writer, Written},
 };
 use self::{

@@ -23,6 +23,7 @@ mod reply;
 mod request;
 mod store;
 mod sts;
+mod tagging;
 mod wildcard;
 mod xml;
 

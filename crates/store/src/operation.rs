@@ -28,6 +28,7 @@ operations! {
     ListObjects, ListObjectsV2, ListMultipartUploads,
     PostObject, DeleteObjects,
     PutObject, CopyObject, GetObject, HeadObject, DeleteObject,
+    GetObjectTagging, PutObjectTagging, DeleteObjectTagging,
     CreateMultipartUpload, UploadPart, UploadPartCopy, ListParts, CompleteMultipartUpload, AbortMultipartUpload,
 }
 
@@ -97,6 +98,14 @@ const REFINEMENTS: &[&str] = &[
 ];
 
 impl Operation {
+    /// Whether it keeps the tags that a request says in its header.
+    pub(crate) fn keeps_tags(self) -> bool {
+        matches!(
+            self,
+            Self::PutObject | Self::CopyObject | Self::CreateMultipartUpload
+        )
+    }
+
     pub(crate) fn of(request: &Request) -> S3Result<Self> {
         let subresources = subresources(&request.query)?;
         let operation = match request.target {
@@ -182,6 +191,9 @@ fn object(method: &Method, subresources: &[&str], request: &Request) -> Option<O
         ("PUT", []) if copies => Op::CopyObject,
         ("PUT", []) => Op::PutObject,
         ("DELETE", []) => Op::DeleteObject,
+        ("GET", ["tagging"]) => Op::GetObjectTagging,
+        ("PUT", ["tagging"]) => Op::PutObjectTagging,
+        ("DELETE", ["tagging"]) => Op::DeleteObjectTagging,
         ("POST", ["uploads"]) => Op::CreateMultipartUpload,
         ("PUT", ["partNumber", "uploadId"]) if copies => Op::UploadPartCopy,
         ("PUT", ["partNumber", "uploadId"]) => Op::UploadPart,
@@ -234,6 +246,9 @@ mod tests {
                 Operation::GetObject,
             ),
             ("PUT", "/bkt/k", Operation::PutObject),
+            ("PUT", "/bkt/k?tagging", Operation::PutObjectTagging),
+            ("GET", "/bkt/k?tagging=", Operation::GetObjectTagging),
+            ("DELETE", "/bkt/k?tagging", Operation::DeleteObjectTagging),
             ("POST", "/bkt/k?uploads", Operation::CreateMultipartUpload),
             (
                 "PUT",
@@ -303,7 +318,8 @@ mod tests {
         }
         let table = [
             "/bkt/k?acl",
-            "/bkt/k?tagging",
+            "/bkt?tagging",
+            "/bkt/k?tagging&acl",
             "/bkt/k?frobnicate",
             "/bkt?policy",
             "/bkt/k?partNumber=1",

@@ -7,6 +7,7 @@ mod form;
 mod list;
 mod multipart;
 mod object;
+mod tagging;
 
 use bytes::Bytes;
 use loadlock_sigv4::Style;
@@ -62,6 +63,9 @@ impl<'a> Call<'a> {
             Op::PutObject => object::put(self).await,
             Op::GetObject => object::read(self).await,
             Op::HeadObject => object::head(self).await,
+            Op::GetObjectTagging => tagging::get(self).await,
+            Op::PutObjectTagging => tagging::put(self).await,
+            Op::DeleteObjectTagging => tagging::delete(self).await,
             Op::CopyObject => copy::object(self).await,
             Op::UploadPartCopy => copy::part(self).await,
             Op::CreateMultipartUpload => multipart::create(self).await,

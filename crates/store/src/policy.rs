@@ -34,6 +34,9 @@ pub enum PolicyError {
     Resource(String),
     #[error("condition operator `{0}` is not known")]
     Operator(String),
+    /// On tags: an object's are not looked at before it is decided who may do what.
+    #[error("condition key `{0}` is not known")]
+    Key(String),
     #[error("condition value `{0}` does not fit its operator")]
     Value(String),
 }
@@ -317,6 +320,12 @@ mod tests {
                 r#""Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::b/${aws:username}""#,
             ),
             statement(r#""Effect":"Allow","Action":"*","Resource":"arn:aws:ec2:::b""#),
+            statement(
+                r#""Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"s3:ExistingObjectTag/a":"b"}}"#,
+            ),
+            statement(
+                r#""Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:TagKeys":"b"}}"#,
+            ),
             statement(
                 r#""Effect":"Deny","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"::1"}}"#,
             ),

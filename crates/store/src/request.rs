@@ -206,7 +206,7 @@ impl From<DiskError> for S3Error {
     }
 }
 
-/// A query's parameters, decoded, in their order.
+/// A query's parameters, decoded, in their order; `x-amz-tagging` is written as one.
 #[derive(Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 

@@ -25,6 +25,7 @@ use crate::ops::{self, Call};
 use crate::reply::{self, Reply};
 use crate::request::{Request, Target};
 use crate::sts::{self, Role, Roles};
+use crate::tagging;
 
 /// How a store is set up.
 #[derive(Clone, Debug)]
@@ -207,6 +208,9 @@ impl Store {
         caller.require_operation(operation, &request)?;
         request.attributes.check_owner()?;
         request.attributes.refuse_unsupported()?;
+        if !operation.keeps_tags() && request.attributes.value(tagging::HEADER).is_some() {
+            return Err(S3Error::not_implemented(tagging::HEADER));
+        }
         let call = Call {
             disk: &store.disk,
             region: &store.region,

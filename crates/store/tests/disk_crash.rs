@@ -24,7 +24,9 @@ use bytes::Bytes;
 use common::{MIB, bucket, complete, files_below, key, noise, part_number, read, upload};
 use loadlock_store::{
     clock::Clock,
-    disk::{CopySource, CopyTarget, CreateUpload, Disk, DiskError, Metadata, PutObject, Written},
+    disk::{
+        CopySource, CopyTarget, CreateUpload, Disk, DiskError, Metadata, PutObject, Tags, Written,
+    },
 };
 
 const NAME: &str = "what_was_acknowledged_survives_a_kill_and_nothing_else_is_left";
@@ -163,6 +165,7 @@ async fn put(disk: &Disk, name: &str, written: Written) {
         bucket: bucket(),
         key: key(name),
         metadata: Metadata::default(),
+        tags: Tags::default(),
         condition: None,
     };
     disk.put_object(written, put).await.unwrap();
@@ -181,6 +184,7 @@ async fn copy(disk: &Disk, name: &str, worker: u64, bytes: &[u8]) {
         bucket: bucket(),
         key: key(name),
         metadata: None,
+        tags: Tags::default(),
         condition: None,
     };
     disk.copy_object(source, target).await.unwrap();
@@ -194,6 +198,7 @@ async fn join(disk: &Disk, name: &str, bytes: &[u8]) {
         bucket: bucket(),
         key: key(name),
         metadata: Metadata::default(),
+        tags: Tags::default(),
         checksum: None,
     };
     let upload = upload(name, disk.create_upload(create).await.unwrap());

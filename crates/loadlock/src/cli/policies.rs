@@ -143,6 +143,8 @@ pub(super) fn server(buckets: Buckets<'_>, more: &[&str]) -> Value {
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
         "s3:GetObject",
+        // Without it, inspection is not told that what was sent has tags.
+        "s3:GetObjectTagging",
         "s3:ListMultipartUploadParts",
         "s3:PutObject",
     ];

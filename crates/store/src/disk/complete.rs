@@ -64,6 +64,7 @@ impl Disk {
                         size_bytes: chosen.iter().map(|part| part.info.size_bytes).sum(),
                         modified: now.0,
                         metadata: upload.metadata,
+                        tags: upload.tags,
                         checksums: upload
                             .checksum
                             .map(|kind| checksum_of(&chosen, kind))
@@ -208,8 +209,8 @@ fn remember(
     whole: &ObjectInfo,
 ) -> Result<(), DiskError> {
     conn.prepare_cached(
-        "INSERT INTO completed_upload (id, bucket, key, etag, size, modified, metadata, checksums, parts, completed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6)",
+        "INSERT INTO completed_upload (id, bucket, key, etag, size, modified, metadata, tags, checksums, parts, completed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?6)",
     )?
     .execute(params![
         upload.id,
@@ -219,6 +220,7 @@ fn remember(
         int(whole.size_bytes),
         Millis(whole.modified),
         json(&whole.metadata)?,
+        json(&whole.tags)?,
         json(&whole.checksums)?,
         whole.parts,
     ])?;

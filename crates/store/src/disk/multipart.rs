@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BucketName, ChecksumAlgorithm, ChecksumType, Disk, DiskError, Metadata, ObjectKey, UploadId,
+    BucketName, ChecksumAlgorithm, ChecksumType, Disk, DiskError, Metadata, ObjectKey, Tags,
+    UploadId,
     bucket::bucket_id,
     columns::{Json, Millis, json},
     list::end_of,
@@ -18,6 +19,8 @@ pub struct CreateUpload {
     pub bucket: BucketName,
     pub key: ObjectKey,
     pub metadata: Metadata,
+    /// The whole object's.
+    pub tags: Tags,
     pub checksum: Option<UploadChecksum>,
 }
 
@@ -43,6 +46,7 @@ pub struct UploadInfo {
     pub id: UploadId,
     pub created: SystemTime,
     pub metadata: Metadata,
+    pub tags: Tags,
     pub checksum: Option<UploadChecksum>,
 }
 
@@ -75,11 +79,12 @@ impl Disk {
         let now = self.now();
         self.change(move |conn| {
             let bucket = bucket_id(conn, &create.bucket)?;
-            let sql = "INSERT INTO upload (id, bucket, key, created, metadata, checksum)
-                       VALUES (lower(hex(randomblob(16))), ?, ?, ?, ?, ?) RETURNING id";
-            let (metadata, checksum) = (json(&create.metadata)?, json(&create.checksum)?);
+            let sql = "INSERT INTO upload (id, bucket, key, created, metadata, tags, checksum)
+                       VALUES (lower(hex(randomblob(16))), ?, ?, ?, ?, ?, ?) RETURNING id";
+            let (metadata, tags) = (json(&create.metadata)?, json(&create.tags)?);
+            let checksum = json(&create.checksum)?;
             let id = conn.prepare_cached(sql)?.query_row(
-                params![bucket, create.key, now, metadata, checksum],
+                params![bucket, create.key, now, metadata, tags, checksum],
                 |row| row.get::<_, String>(0),
             )?;
             Ok(UploadId::new(id))
@@ -172,6 +177,7 @@ fn info(row: &Row<'_>) -> rusqlite::Result<UploadInfo> {
         id: UploadId::new(row.get::<_, String>("id")?),
         created: row.get::<_, Millis>("created")?.0,
         metadata: row.get::<_, Json<_>>("metadata")?.0,
+        tags: row.get::<_, Json<_>>("tags")?.0,
         checksum: row.get::<_, Json<_>>("checksum")?.0,
     })
 }

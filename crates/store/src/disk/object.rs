@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BucketName, Checksum, Disk, DiskError, ETag, ObjectKey, Written,
+    BucketName, Checksum, Disk, DiskError, ETag, ObjectKey, Tags, Written,
     body::{self, BodyId},
     bucket::bucket_id,
     columns::{Json, Millis, bytes_at, int, json},
@@ -35,6 +35,7 @@ pub struct ObjectInfo {
     /// To the millisecond; HTTP shows whole seconds.
     pub modified: SystemTime,
     pub metadata: Metadata,
+    pub tags: Tags,
     pub checksums: Vec<Checksum>,
     /// How many parts it was completed from; `None` if it was put in one piece.
     pub parts: Option<u16>,
@@ -57,6 +58,7 @@ pub struct PutObject {
     pub bucket: BucketName,
     pub key: ObjectKey,
     pub metadata: Metadata,
+    pub tags: Tags,
     pub condition: Option<Condition>,
 }
 
@@ -76,6 +78,8 @@ pub struct CopyTarget {
     pub key: ObjectKey,
     /// `None` keeps the source's metadata, `Some` replaces all of it.
     pub metadata: Option<Metadata>,
+    /// All of the copy's: whoever keeps the source's says so here.
+    pub tags: Tags,
     pub condition: Option<Condition>,
 }
 
@@ -92,6 +96,7 @@ impl Disk {
             size_bytes: written.size_bytes,
             modified: self.now().0,
             metadata: put.metadata,
+            tags: put.tags,
             checksums: written.checksums,
             parts: None,
         };
@@ -165,6 +170,7 @@ impl Disk {
             let info = ObjectInfo {
                 modified,
                 metadata,
+                tags: target.tags,
                 ..found.info
             };
             body::share(conn, found.body, &(0..info.size_bytes), id)?;
@@ -222,6 +228,7 @@ pub(super) fn info(row: &Row<'_>) -> rusqlite::Result<ObjectInfo> {
         size_bytes: bytes_at(row, "size")?,
         modified: row.get::<_, Millis>("modified")?.0,
         metadata: row.get::<_, Json<_>>("metadata")?.0,
+        tags: row.get::<_, Json<_>>("tags")?.0,
         checksums: row.get::<_, Json<_>>("checksums")?.0,
         parts: row.get("parts")?,
     })
@@ -244,11 +251,11 @@ pub(super) fn place(
     let existing = existing(conn, place.bucket, place.key)?;
     check(existing.as_ref().map(|(etag, _)| etag), place.condition)?;
     conn.prepare_cached(
-        "INSERT INTO object (bucket, key, body, etag, size, modified, metadata, checksums, parts)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO object (bucket, key, body, etag, size, modified, metadata, tags, checksums, parts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (bucket, key) DO UPDATE SET
              body = excluded.body, etag = excluded.etag, size = excluded.size, modified = excluded.modified,
-             metadata = excluded.metadata, checksums = excluded.checksums, parts = excluded.parts",
+             metadata = excluded.metadata, tags = excluded.tags, checksums = excluded.checksums, parts = excluded.parts",
     )?
     .execute(params![
         place.bucket,
@@ -258,6 +265,7 @@ pub(super) fn place(
         int(info.size_bytes),
         Millis(info.modified),
         json(&info.metadata)?,
+        json(&info.tags)?,
         json(&info.checksums)?,
         info.parts,
     ])?;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::OpenError;
 
 /// One step for each version; a step that has been released is never changed.
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("tags.sql")];
 
 const STATEMENTS: usize = 64;
 

@@ -7,9 +7,10 @@ use http::StatusCode;
 
 use super::multipart::{part_number, upload_ref};
 use super::{Call, MAX_PUT, name_condition};
+use crate::access::object_arn;
 use crate::checksum;
 use crate::conditions::{ByteRange, Verdict};
-use crate::disk::{Checksum, CopySource, CopyTarget, ETag, ObjectInfo};
+use crate::disk::{Checksum, CopySource, CopyTarget, ETag, ObjectInfo, Tags};
 use crate::error::{Code, S3Error, S3Result};
 use crate::reply::{self, Reply, iso_date, unix_seconds, write_checksums};
 use crate::request::{Attributes, copy_source};
@@ -23,8 +24,11 @@ pub(super) async fn object(call: Call<'_>) -> S3Result<Reply> {
     } else {
         None
     };
-    // There are no tags to keep or to replace; that the directive is one is all that can be checked.
-    replaces(attributes, "x-amz-tagging-directive")?;
+    let tags = if replaces(attributes, "x-amz-tagging-directive")? {
+        Some(attributes.tags()?)
+    } else {
+        None
+    };
     let (source, info) = find_source(&call).await?;
     if source.bucket == *bucket && source.key == *key && metadata.is_none() {
         let message = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
@@ -32,10 +36,15 @@ pub(super) async fn object(call: Call<'_>) -> S3Result<Reply> {
     }
     check_size(info.size_bytes)?;
     check_algorithm(attributes, &info)?;
+    let tags = match tags {
+        Some(tags) => tags,
+        None => kept_tags(&call, &source, &info)?,
+    };
     let target = CopyTarget {
         bucket: bucket.clone(),
         key: key.clone(),
         metadata,
+        tags,
         condition: attributes.write_condition()?,
     };
     let copied = call.disk.copy_object(source, target).await;
@@ -91,6 +100,18 @@ async fn find_source(call: &Call<'_>) -> S3Result<(CopySource, ObjectInfo)> {
         etag: Some(info.etag.clone()),
     };
     Ok((source, info))
+}
+
+/// The source's tags, for a copy that keeps them: whoever makes it may read them there and write them here.
+fn kept_tags(call: &Call<'_>, source: &CopySource, info: &ObjectInfo) -> S3Result<Tags> {
+    if !info.tags.is_empty() {
+        let (bucket, key) = call.object()?;
+        let from = object_arn(&source.bucket, &source.key);
+        call.caller.require("s3:GetObjectTagging", &from)?;
+        let to = object_arn(bucket, key);
+        call.caller.require("s3:PutObjectTagging", &to)?;
+    }
+    Ok(info.tags.clone())
 }
 
 /// Reads a `COPY` or `REPLACE` directive.

@@ -8,11 +8,12 @@ use crate::access::{Caller, People, Principal, object_arn};
 use crate::auth;
 use crate::body::{FormFile, Source};
 use crate::checksum::Promise;
-use crate::disk::{BucketName, Disk, ETag, ObjectInfo, ObjectKey, PutObject};
+use crate::disk::{BucketName, Disk, ETag, ObjectInfo, ObjectKey, PutObject, Tags};
 use crate::error::{Code, S3Error, S3Result};
 use crate::form::Fields;
 use crate::reply::{self, Reply, encode_key};
 use crate::request::{Attributes, Request, Target, object_key};
+use crate::tagging;
 use crate::xml::Xml;
 
 /// Takes a form: fields first, then policy and permission, and only then the file.
@@ -44,6 +45,7 @@ pub(crate) async fn post_object(
         bucket: bucket.clone(),
         key,
         metadata: attributes.metadata()?,
+        tags: tags(&fields)?,
         condition: None,
     };
     disk.head_bucket(bucket).await?;
@@ -102,6 +104,18 @@ fn authorize(
     let resource = object_arn(bucket, key);
     caller.require("s3:PutObject", &resource)?;
     caller.require_extras(attributes, &resource)
+}
+
+/// A form has its tags as a document, where a request has them in a header.
+fn tags(fields: &Fields) -> S3Result<Tags> {
+    if fields.value(tagging::HEADER).is_some() {
+        return Err(S3Error::not_implemented(tagging::HEADER));
+    }
+    let document = fields.value("tagging");
+    document.map_or_else(
+        || Ok(Tags::default()),
+        |text| tagging::read(text.as_bytes()),
+    )
 }
 
 fn answer(request: &Request, fields: &Fields, put: &PutObject, info: &ObjectInfo) -> Reply {

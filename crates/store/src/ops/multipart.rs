@@ -22,6 +22,7 @@ pub(super) async fn create(call: Call<'_>) -> S3Result<Reply> {
         bucket: bucket.clone(),
         key: key.clone(),
         metadata: attributes.metadata()?,
+        tags: attributes.tags()?,
         checksum,
     };
     let id = call.disk.create_upload(create).await?;

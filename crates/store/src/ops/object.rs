@@ -6,10 +6,10 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, StatusCode};
 
 use super::{Call, Content, MAX_WRITERS, name_condition, receive};
-use crate::access::bucket_arn;
+use crate::access::{Caller, bucket_arn, object_arn};
 use crate::checksum::Promise;
 use crate::conditions::{ByteRange, Verdict, bare};
-use crate::disk::{Condition, ObjectInfo, PutObject};
+use crate::disk::{BucketName, Condition, ObjectInfo, ObjectKey, PutObject};
 use crate::error::{Code, S3Error, S3Result};
 use crate::reply::{self, Reply, unix_seconds};
 use crate::request::{Query, Request};
@@ -21,6 +21,7 @@ pub(super) async fn put(call: Call<'_>) -> S3Result<Reply> {
         bucket: bucket.clone(),
         key: key.clone(),
         metadata: attributes.metadata()?,
+        tags: attributes.tags()?,
         condition: attributes.write_condition()?,
     };
     let promise = Promise::read(attributes)?;
@@ -49,37 +50,52 @@ async fn refuse_hopeless(call: &Call<'_>, put: &PutObject) -> S3Result<()> {
 pub(super) async fn read(call: Call<'_>) -> S3Result<Reply> {
     let (bucket, key) = call.object()?;
     let found = call.disk.object(bucket, key).await;
-    let object = found.map_err(|error| hide_absence(error.into(), &call))?;
+    let object = found.map_err(|error| hide_absence(error.into(), call.caller, bucket, key))?;
     let Some(shown) = look(call.request, &object.info)? else {
         return Ok(not_modified(&object.info));
     };
     let info = object.info.clone();
     let mut reply = reply::stream(shown.status(), object.read(shown.range.clone())?);
     shown.describe(reply.headers_mut(), &info, call.request)?;
+    count_tags(&call, reply.headers_mut(), &info);
     Ok(reply)
 }
 
 pub(super) async fn head(call: Call<'_>) -> S3Result<Reply> {
     let (bucket, key) = call.object()?;
     let found = call.disk.head_object(bucket, key).await;
-    let info = found.map_err(|error| hide_absence(error.into(), &call))?;
+    let info = found.map_err(|error| hide_absence(error.into(), call.caller, bucket, key))?;
     let Some(shown) = look(call.request, &info)? else {
         return Ok(not_modified(&info));
     };
     let mut reply = reply::empty(shown.status());
     shown.describe(reply.headers_mut(), &info, call.request)?;
+    count_tags(&call, reply.headers_mut(), &info);
     Ok(reply)
 }
 
-/// Who may not list a bucket does not learn which keys it lacks.
-fn hide_absence(error: S3Error, call: &Call<'_>) -> S3Error {
-    let Ok((bucket, key)) = call.object() else {
-        return error;
+/// Says to whom may read them how many tags there are, if any.
+fn count_tags(call: &Call<'_>, headers: &mut HeaderMap, info: &ObjectInfo) {
+    let may = |(bucket, key)| {
+        call.caller
+            .may("s3:GetObjectTagging", &object_arn(bucket, key))
     };
+    if !info.tags.is_empty() && call.object().is_ok_and(may) {
+        reply::set_named(headers, "x-amz-tagging-count", &info.tags.len().to_string());
+    }
+}
+
+/// Who may not list a bucket does not learn which keys it lacks.
+pub(super) fn hide_absence(
+    error: S3Error,
+    caller: &Caller<'_>,
+    bucket: &BucketName,
+    key: &ObjectKey,
+) -> S3Error {
     if error.code != Code::NoSuchKey {
         return error;
     }
-    if call.caller.may("s3:ListBucket", &bucket_arn(bucket)) {
+    if caller.may("s3:ListBucket", &bucket_arn(bucket)) {
         error.with("Key", key.as_str())
     } else {
         Code::AccessDenied.into()

@@ -128,6 +128,9 @@ impl Condition {
         if let Some(wrong) = values.iter().find(|value| !test.accepts(value)) {
             return Err(PolicyError::Value(wrong.clone()));
         }
+        if on_tags(&key) {
+            return Err(PolicyError::Key(key));
+        }
         for value in &values {
             refuse_variable(value)?;
         }
@@ -161,4 +164,22 @@ impl Condition {
             .any(|value| self.test.matches(value, actual));
         any != self.test.negated()
     }
+}
+
+/// Such as `s3:ExistingObjectTag/team`. It would be absent from every request, and a denial by it void.
+fn on_tags(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    [
+        "existingobjecttag",
+        "requestobjecttag",
+        "resourcetag",
+        "requesttag",
+        "tagkeys",
+    ]
+    .iter()
+    .any(|name| {
+        key.split(['/', ':'])
+            .nth(1)
+            .is_some_and(|part| part.starts_with(name))
+    })
 }

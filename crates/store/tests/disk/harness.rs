@@ -9,7 +9,7 @@ use bytes::Bytes;
 use loadlock_store::{
     clock::Clock,
     disk::{
-        Condition, CreateUpload, Disk, DiskError, Metadata, ObjectInfo, PartInfo, PutObject,
+        Condition, CreateUpload, Disk, DiskError, Metadata, ObjectInfo, PartInfo, PutObject, Tags,
         UploadRef, Written,
     },
 };
@@ -68,6 +68,7 @@ impl Store {
             bucket: bucket(),
             key: key(name),
             metadata: Metadata::default(),
+            tags: Tags::default(),
             condition,
         };
         self.disk.put_object(written, put).await
@@ -83,6 +84,7 @@ impl Store {
             bucket: bucket(),
             key: key(name),
             metadata: Metadata::default(),
+            tags: Tags::default(),
             checksum: None,
         };
         let id = self.disk.create_upload(create).await.unwrap();

@@ -7,7 +7,9 @@ use crate::{
     harness::Store,
 };
 use futures_util::TryStreamExt as _;
-use loadlock_store::disk::{Condition, CopySource, CopyTarget, DiskError, ListObjects, ObjectPage};
+use loadlock_store::disk::{
+    Condition, CopySource, CopyTarget, DiskError, ListObjects, ObjectPage, Tags,
+};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -139,6 +141,7 @@ async fn copy(store: &Store, model: &mut Model, from: &str, to: String) {
         bucket: bucket(),
         key: key(&to),
         metadata: None,
+        tags: Tags::default(),
         condition: None,
     };
     match (

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use loadlock_store::disk::{
     Checksum, ChecksumAlgorithm, ChecksumType, CompletePart, CompleteUpload, Condition, CopySource,
-    CreateUpload, DiskError, ETag, ListUploads, Metadata, PartInfo, UploadChecksum, UploadId,
+    CreateUpload, DiskError, ETag, ListUploads, Metadata, PartInfo, Tags, UploadChecksum, UploadId,
     UploadRef,
 };
 
@@ -328,6 +328,7 @@ async fn checked_upload(
         bucket: bucket(),
         key: key("a"),
         metadata: Metadata::default(),
+        tags: Tags::default(),
         checksum,
     };
     Ok(upload("a", store.disk.create_upload(create).await?))

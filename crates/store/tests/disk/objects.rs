@@ -1,7 +1,7 @@
 //! Objects of the durable backend: put, read, deleted and copied, raced for, and found again after a restart.
 
 use crate::{
-    common::{MIB, bucket, files_below, key, noise},
+    common::{MIB, bucket, files_below, key, noise, upload},
     harness::Store,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, future::join_all};
@@ -9,7 +9,7 @@ use loadlock_store::{
     clock::Clock,
     disk::{
         BucketName, ChecksumAlgorithm, Condition, CopySource, CopyTarget, Disk, DiskError, ETag,
-        Metadata, ObjectKey, OpenError, PutObject,
+        Metadata, ObjectInfo, ObjectKey, OpenError, PutObject, Tags, UploadId,
     },
 };
 
@@ -48,6 +48,7 @@ async fn an_objects_facts_are_kept_as_they_were_given() {
         bucket: bucket(),
         key: key("a"),
         metadata: metadata.clone(),
+        tags: tags(&[("team", "photos")]),
         condition: None,
     };
     let answered = store.disk.put_object(written, put).await.unwrap();
@@ -270,6 +271,7 @@ async fn a_copy_shares_the_bytes_and_outlives_its_source() {
         bucket: bucket(),
         key: key(name),
         metadata,
+        tags: tags(&[("copy", "yes")]),
         condition: Some(Condition::Absent),
     };
     store
@@ -293,6 +295,7 @@ async fn a_copy_shares_the_bytes_and_outlives_its_source() {
     let store = store.reopen();
     let copy = store.disk.head_object(&bucket(), &key("b")).await.unwrap();
     assert_eq!((copy.etag, copy.metadata), (info.etag, replaced));
+    assert_eq!(copy.tags, tags(&[("copy", "yes")]));
     assert_eq!(store.bytes("b").await.unwrap(), bytes);
     assert_eq!(store.data_files_after_closing().len(), 1);
 }
@@ -314,6 +317,7 @@ async fn an_object_copied_onto_itself_keeps_its_bytes() {
         bucket: bucket(),
         key: key("a"),
         metadata: metadata.clone(),
+        tags: tags(&[("team", "photos")]),
         condition: None,
     };
     let info = store.disk.copy_object(source, target).await.unwrap();
@@ -330,6 +334,7 @@ async fn without_a_bucket_there_are_no_objects() {
         bucket: nowhere.clone(),
         key: key("a"),
         metadata: Metadata::default(),
+        tags: Tags::default(),
         condition: None,
     };
     let written = store.written(b"x").await;
@@ -365,4 +370,70 @@ async fn opening_sweeps_what_an_interrupted_run_left() {
     let store = store.reopen();
     assert_eq!(store.bytes("a").await.unwrap(), b"kept");
     assert_eq!(store.data_files_after_closing(), kept);
+}
+
+fn tags(pairs: &[(&str, &str)]) -> Tags {
+    let owned = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Tags::new(owned).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_are_replaced_without_the_object_and_outlive_a_start() {
+    let store = Store::new().await;
+    let put = store.put("a", b"tagged").await;
+    let team = tags(&[("team", "photos"), ("é", "")]);
+    let (bucket, a) = (bucket(), key("a"));
+    store
+        .disk
+        .put_tags(&bucket, &a, team.clone())
+        .await
+        .unwrap();
+    let store = store.reopen();
+    let found = store.disk.head_object(&bucket, &a).await.unwrap();
+    assert_eq!(found, ObjectInfo { tags: team, ..put });
+    let none = store.disk.put_tags(&bucket, &a, Tags::default()).await;
+    none.unwrap();
+    let found = store.disk.head_object(&bucket, &a).await.unwrap();
+    assert!(found.tags.is_empty());
+    store
+        .disk
+        .put_tags(&bucket, &a, tags(&[("b", "c")]))
+        .await
+        .unwrap();
+    // Another object under the key has none of them.
+    assert!(store.put("a", b"new").await.tags.is_empty());
+    let gone = store
+        .disk
+        .put_tags(&bucket, &key("b"), Tags::default())
+        .await;
+    assert!(matches!(gone, Err(DiskError::NoSuchKey)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_store_is_read_and_its_objects_take_tags() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = rusqlite::Connection::open(dir.path().join("store.db")).unwrap();
+    old.execute_batch(include_str!("../../src/disk/schema.sql"))
+        .unwrap();
+    old.execute_batch(
+        "INSERT INTO bucket VALUES (1, 'box', 0);
+         INSERT INTO object VALUES (1, 1, 'a', 1, 'd41d8cd98f00b204e9800998ecf8427e', 0, 5, '{}', '[]', NULL);
+         INSERT INTO upload VALUES ('u', 1, 'b', 5, '{}', 'null');
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let disk = Disk::open(dir.path(), Clock::system()).unwrap();
+    let info = disk.head_object(&bucket(), &key("a")).await.unwrap();
+    assert_eq!((info.size_bytes, info.tags), (0, Tags::default()));
+    let team = tags(&[("team", "photos")]);
+    disk.put_tags(&bucket(), &key("a"), team.clone())
+        .await
+        .unwrap();
+    let info = disk.head_object(&bucket(), &key("a")).await.unwrap();
+    assert_eq!(info.tags, team);
+    let begun = disk.upload(&upload("b", UploadId::new("u"))).await.unwrap();
+    assert!(begun.tags.is_empty());
 }
