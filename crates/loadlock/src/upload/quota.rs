@@ -99,7 +99,8 @@ pub struct Exceeded {
     pub measure: Measure,
     pub profile: String,
     pub limit: u64,
-    pub used: u64,
+    /// None where it is not for whoever asked to know.
+    pub used: Option<u64>,
     pub asked: u64,
 }
 
@@ -149,6 +150,16 @@ impl Upload {
             (Reach::Total, owner("")),
             (Reach::All, Counter::of(&self.profile, "")),
         ]
+    }
+
+    /// Whether whoever begins it may know how much is used. An API key may be for some profiles only: what an owner uses over
+    /// all of them, one that may know asks for.
+    fn may_be_told(&self, reach: Reach) -> bool {
+        match reach {
+            Reach::Owner => true,
+            Reach::Total => self.api_key.is_none(),
+            Reach::All => false,
+        }
     }
 
     /// By what those who did not sign in are told apart; nothing for others.
@@ -231,7 +242,7 @@ impl Standing {
                     measure,
                     profile: upload.profile.clone(),
                     limit,
-                    used,
+                    used: upload.may_be_told(reach).then_some(used),
                     asked,
                 });
             }
@@ -311,7 +322,11 @@ impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limit = self.limit;
         let size = in_words(limit);
-        let sum = in_words(self.used.saturating_add(self.asked));
+        let sum = |used: u64| in_words(used.saturating_add(self.asked));
+        let sum = self
+            .used
+            .map(|used| format!(", and {} would be", sum(used)));
+        let sum = sum.unwrap_or_default();
         let here = match self.reach {
             Reach::Owner => "here",
             Reach::Total => "in all",
@@ -319,12 +334,12 @@ impl fmt::Display for Exceeded {
         };
         match self.measure {
             Measure::StoredBytes => {
-                write!(f, "you may store at most {size} {here}, and {sum} would be")
+                write!(f, "you may store at most {size} {here}{sum}")
             }
             Measure::StoredFiles => write!(f, "you may store at most {limit} files {here}"),
             Measure::OpenBytes => write!(
                 f,
-                "you may have at most {size} under way {here}, and {sum} would be: finish what has begun, or abort it"
+                "you may have at most {size} under way {here}{sum}: finish what has begun, or abort it"
             ),
             Measure::OpenFiles => write!(
                 f,
@@ -369,10 +384,13 @@ impl From<Exceeded> for Error {
             ..
         } = &exceeded;
         let quota = format!("{}.{}", reach.as_str(), measure.as_str());
-        let details = match reach {
-            Reach::All => json!({ "quota": quota, "asked": asked }),
-            _ => json!({ "quota": quota, "limit": limit, "used": used, "asked": asked }),
-        };
+        let mut details = json!({ "quota": quota, "asked": asked });
+        if *reach != Reach::All {
+            details["limit"] = (*limit).into();
+        }
+        if let Some(used) = used {
+            details["used"] = (*used).into();
+        }
         let error = Kind::QuotaExceeded.because(exceeded.to_string());
         error.with_details(details)
     }
@@ -401,7 +419,7 @@ mod tests {
                 measure,
                 profile: "image".to_owned(),
                 limit: 1 << 30,
-                used: 1 << 30,
+                used: Some(1 << 30),
                 asked: 1,
             };
             exceeded.to_string()

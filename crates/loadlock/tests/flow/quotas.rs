@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use loadlock::{
+    auth::{Caller, Scope, Who},
     config::Config,
     records::{NewBegin, Records},
     upload::{Profile, Quota, Upload},
@@ -229,6 +230,43 @@ async fn an_owners_quota_holds_over_all_profiles() {
     by_server["owner"] = "me".into();
     refused(&world, API_KEY, by_server).await;
     assert_eq!(begin(&world, OTHER_TOKEN, photo()).await.status, 201);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_api_key_is_not_told_what_an_owner_uses_over_all_profiles() {
+    let quota = Quota {
+        open_bytes: Some(100),
+        ..Quota::default()
+    };
+    let world = with(|config| config.quotas = quota).await;
+    begins(&world, of("post")).await;
+    let name = "shop".to_owned();
+    let scope = Scope::Profiles(["image".to_owned()].into());
+    let scoped: Caller = Who::Server { name, scope }.into();
+    let mut large = photo();
+    large["size"] = 90.into();
+    large["owner"] = "me".into();
+    let full = world.ask_as(&scoped, BEGIN, large.clone()).await;
+    assert_eq!(full.refusal(), "403 quota_exceeded");
+    assert_eq!(
+        full.json["error"]["details"],
+        json!({"quota": "total.open_bytes", "limit": 100, "asked": 90})
+    );
+    assert_eq!(
+        full.text("/error/message"),
+        "you may have at most 100 bytes under way in all: finish what has begun, or abort it"
+    );
+    // Nor when it repeats itself, which is answered from what was kept.
+    let file = |name: &str, size: u64| json!({"ref": name, "filename": "a.png", "content_type": "image/png", "size": size});
+    let many = json!({"profile": "image", "owner": "me", "files": [file("a", 1), file("b", 90)]});
+    let key = [("idempotency-key", "k1")];
+    for _ in 0..2 {
+        let answer = world.ask_with(API_KEY, BEGIN, many.clone(), &key).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let refused = &answer.json["uploads"][1]["error"];
+        assert_eq!(refused["details"], full.json["error"]["details"]);
+    }
     world.end().await;
 }
 
