@@ -130,9 +130,19 @@ pub(super) fn done(app: &App, caller: &Caller, act: Act, upload: &Upload) -> Ent
 
 /// Notes that somebody was refused something; what is our own fault is none of it. Of a stranger there is nothing to tell.
 pub(super) fn refused(app: &App, error: &Error, entry: Entry) {
-    if error.kind().status() < 500 && error.kind() != Kind::Unauthenticated {
-        app.records.note(entry.refused(error));
+    refused_files(app, error, entry, 1);
+}
+
+/// The same where several files were refused alike.
+pub(super) fn refused_files(app: &App, error: &Error, entry: Entry, files: usize) {
+    if error.kind().status() >= 500 || error.kind() == Kind::Unauthenticated {
+        return;
     }
+    let mut entry = entry.refused(error);
+    if files > 1 {
+        entry.detail = Some(format!("{files} files: {}", error.message()));
+    }
+    app.records.note(entry);
 }
 
 /// Clears away what is older than it is to be kept, some at a time: nobody waits long for the one writer.

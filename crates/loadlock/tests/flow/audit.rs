@@ -8,6 +8,7 @@ use loadlock::{
     config::Audit,
     flow,
     records::{Act, Entry, Filter},
+    upload::Quota,
 };
 use serde_json::{Value, json};
 
@@ -205,6 +206,46 @@ async fn begins_that_are_refused_are_written_down_with_what_was_wished() {
         ],
     ]);
     assert_eq!(json!([told(0), told(1), told(2)]), expected);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_quotas_refuse_is_written_down_and_of_several_files_each_outcome_once() {
+    let mut world = World::new().await;
+    let quota = Quota {
+        open_bytes: Some(100),
+        ..Quota::default()
+    };
+    world.restart(|config| config.quotas = quota).await;
+    let caller = me().at(address());
+    let mut large = photo("image");
+    large["size"] = 101.into();
+    world.ask_as(&caller, BEGIN, large).await;
+    let file = |name: &str, content_type: &str| json!({"ref": name, "filename": "a.png", "content_type": content_type, "size": 60});
+    let png = ["a", "b", "c", "d"].map(|name| file(name, "image/png"));
+    let page = file("e", "text/html");
+    let many = json!({"profile": "image", "files": [page, png[0], png[1], png[2], png[3]]});
+    world.ask_as(&caller, BEGIN, many).await;
+    let page = log(&world, "outcome=not_ok&act=begin").await;
+    let mut told: Vec<Value> = entries(&page)
+        .iter()
+        .map(|entry| {
+            let of = ["outcome", "owner", "address", "profile", "size"];
+            let detail = entry["detail"].as_str().unwrap();
+            let counted = detail.split_once(" files: ").map(|(count, _)| count);
+            json!([of.map(|name| entry[name].clone()), counted])
+        })
+        .collect();
+    told.sort_by_key(ToString::to_string);
+    let one = |outcome: &str, size: u64, counted: Option<&str>| {
+        json!([[outcome, "me", "192.0.2.7", "image", size], counted])
+    };
+    let expected = [
+        one("quota_exceeded", 101, None),
+        one("quota_exceeded", 180, Some("3")),
+        one("type_not_allowed", 60, None),
+    ];
+    assert_eq!(told, expected);
     world.end().await;
 }
 

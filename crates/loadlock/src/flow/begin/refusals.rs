@@ -1,5 +1,7 @@
 //! What is written down of begins that are refused: what was wished for, and why it is not to be.
 
+use std::collections::BTreeMap;
+
 use super::{Announced, Begin, BeginMany, Begun, Named};
 use crate::{
     app::App,
@@ -34,30 +36,39 @@ impl Wish {
         }
     }
 
-    /// Notes a wish that was refused as a whole, or nothing.
+    /// Notes a wish that was refused as a whole, or those files of it that were: all that have the same outcome together, so
+    /// that one request does not fill the log.
     pub(super) fn note(&self, app: &App, caller: &Caller, begun: Result<&[Named<Begun>], &Error>) {
         match begun {
-            Err(error) => audit::refused(app, error, self.entry(app, caller, 0)),
+            Err(error) => self.note_together(app, caller, error, &self.sizes),
             Ok(files) => {
-                for (n, file) in files.iter().enumerate() {
+                let mut refusals = BTreeMap::new();
+                for (file, size) in files.iter().zip(&self.sizes) {
                     if let Err(error) = &file.file {
-                        audit::refused(app, error, self.entry(app, caller, n));
+                        let code = error.kind().code();
+                        let (_, sizes) = refusals.entry(code).or_insert((error, Vec::new()));
+                        sizes.push(*size);
                     }
+                }
+                for (error, sizes) in refusals.values() {
+                    self.note_together(app, caller, error, sizes);
                 }
             }
         }
     }
 
-    fn entry(&self, app: &App, caller: &Caller, file: usize) -> Entry {
+    fn note_together(&self, app: &App, caller: &Caller, error: &Error, sizes: &[Option<u64>]) {
         let owner = match &caller.who {
             Who::User { owner, .. } => Some(owner.to_string()),
             _ => self.owner.clone(),
         };
-        Entry {
+        let known = sizes.iter().copied().flatten();
+        let entry = Entry {
             owner,
             profile: Some(self.profile.clone()),
-            size_bytes: self.sizes.get(file).copied().flatten(),
+            size_bytes: known.reduce(u64::saturating_add),
             ..Entry::new(Act::Begin, Some(caller), app.clock.now())
-        }
+        };
+        audit::refused_files(app, error, entry, sizes.len());
     }
 }
