@@ -1,6 +1,7 @@
 //! Who is asking: bearer tokens, kept and compared as SHA-256, or signed by the service itself or by the application.
 
 mod claims;
+mod denied;
 pub mod issuers;
 mod jwt;
 mod keyring;
@@ -25,10 +26,12 @@ pub use self::{
 };
 pub use loadlock_sigv4::Secret;
 
+use self::denied::Denied;
 use crate::{
     app::App,
-    error::{Error, Kind},
-    records::{Act, Entry, Subject},
+    error::Error,
+    limits::Standing,
+    records::Subject,
     upload::{Owner, UploadId},
 };
 
@@ -196,28 +199,47 @@ pub fn hash(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// Who an `Authorization` header speaks for. A revoked API key is as none at once.
-pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Caller, Error> {
-    let caller = holder(app, authorization).await?;
+/// Who an `Authorization` header speaks for that came from this address. A revoked API key is as none at once.
+///
+/// From where too many tokens were nobody's, those are not looked at for a while whose signature an issuer's public key would have to
+/// verify. Everything else costs no more than it takes to refuse it.
+pub async fn authenticate(
+    app: &App,
+    authorization: Option<&str>,
+    address: Option<IpAddr>,
+) -> Result<Caller, Error> {
+    let barred = address.and_then(|address| app.limits.barred(address));
+    let found = match holder(app, authorization, barred.as_ref()).await {
+        Ok(caller) => unrevoked(app, caller).await,
+        denied => denied,
+    };
+    found
+        .map(|caller| caller.at(address))
+        .map_err(|denied| denied.told(app, address, barred))
+}
+
+async fn unrevoked(app: &App, caller: Caller) -> Result<Caller, Denied> {
     if let Who::Server { name, .. } = &caller.who {
         let key = Subject::ApiKey(name.clone());
         if app.records.revoked(&[key]).await?.is_some() {
-            return Err(refused(app, &caller, "this API key is revoked"));
+            return Err(Denied::Key(caller, "this API key is revoked"));
         }
     }
     Ok(caller)
 }
 
-async fn holder(app: &App, authorization: Option<&str>) -> Result<Caller, Error> {
-    let token = authorization
-        .and_then(bearer)
-        .ok_or(Kind::Unauthenticated)?;
+async fn holder(
+    app: &App,
+    authorization: Option<&str>,
+    barred: Option<&Standing>,
+) -> Result<Caller, Denied> {
+    let token = authorization.and_then(bearer).ok_or(Denied::Unknown)?;
     if token.starts_with(UPLOAD_PREFIX) {
         return upload_holder(app, token).await;
     }
     // A JWT has two dots.
     if token.split('.').count() == 3 {
-        return Ok(jwt::holder(app, token).await?.into());
+        return Ok(jwt::holder(app, token, barred).await?.into());
     }
     let given = hash(token);
     if let Some(known) = configured(&app.config.tokens, &given) {
@@ -238,30 +260,22 @@ fn configured<'a>(tokens: &'a [Token], given: &TokenHash) -> Option<&'a Token> {
 }
 
 /// The holder of an API key in the records. They are asked each time, so that a key that is revoked is void at once.
-async fn server(app: &App, given: &TokenHash) -> Result<Caller, Error> {
+async fn server(app: &App, given: &TokenHash) -> Result<Caller, Denied> {
     let key = app.records.key(given).await?;
-    let key = key.ok_or(Kind::Unauthenticated)?;
+    let key = key.ok_or(Denied::Unknown)?;
     let (name, scope) = (key.name, key.scope);
     unexpired(app, Who::Server { name, scope }.into(), key.expires_at)
 }
 
 /// Only its holder can learn that a key has expired: nobody else has it.
-fn unexpired(app: &App, caller: Caller, end: Option<Timestamp>) -> Result<Caller, Error> {
+fn unexpired(app: &App, caller: Caller, end: Option<Timestamp>) -> Result<Caller, Denied> {
     match end {
         Some(end) if end <= app.clock.now() => {
             let why = "this API key has expired: ask for another";
-            Err(refused(app, &caller, why))
+            Err(Denied::Key(caller, why))
         }
         _ => Ok(caller),
     }
-}
-
-/// Somebody known is not let in: that is written down.
-fn refused(app: &App, caller: &Caller, why: &str) -> Error {
-    let error = Kind::Unauthenticated.because(why);
-    let entry = Entry::new(Act::Authenticate, Some(caller), app.clock.now());
-    app.records.note(entry.refused(&error));
-    error
 }
 
 /// Whether an `Authorization` header carries an upload token, good or not.
@@ -288,13 +302,13 @@ fn bearer(header: &str) -> Option<&str> {
         .then_some(token.trim_start())
 }
 
-async fn upload_holder(app: &App, token: &str) -> Result<Caller, Error> {
-    let id = signed_id(token, &app.config.secrets).ok_or(Kind::Unauthenticated)?;
-    let upload = app.records.upload(id).await?.ok_or(Kind::Unauthenticated)?;
-    let lives = app.clock.now() < upload.token_expires_at();
+async fn upload_holder(app: &App, token: &str) -> Result<Caller, Denied> {
+    let id = signed_id(token, &app.config.secrets).ok_or(Denied::Unknown)?;
+    let upload = app.records.upload(id).await?;
+    let lives = upload.is_some_and(|upload| app.clock.now() < upload.token_expires_at());
     lives
         .then_some(Caller::upload(id))
-        .ok_or_else(|| Kind::Unauthenticated.into())
+        .ok_or(Denied::Ended("this upload token has expired"))
 }
 
 /// The id an upload token speaks for, if its signature is ours.

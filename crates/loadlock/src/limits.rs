@@ -117,7 +117,8 @@ impl Standing {
         }
     }
 
-    fn refusal(&self) -> Error {
+    /// Says when to come back.
+    pub fn refusal(&self) -> Error {
         let wait = self.seconds().max(1);
         let plural = if wait == 1 { "" } else { "s" };
         let what = match self.policy {
@@ -221,7 +222,13 @@ impl RateLimits {
         }
     }
 
-    /// Why tokens from this address are not even looked at, if so.
+    /// Whether one more refusal of this API key is worth writing down: as many are as there may be failures.
+    pub fn is_worth_noting(&self, key: &str) -> bool {
+        let failures = self.failures.as_ref();
+        failures.is_none_or(|failures| failures.ask(("key", key)).verdict == Verdict::Admitted)
+    }
+
+    /// Why nobody guesses any more from this address, if so.
     pub fn barred(&self, address: IpAddr) -> Option<Standing> {
         let until = self.barred.get(&network(address))?;
         let wait = until.duration_since(self.ticks.now());

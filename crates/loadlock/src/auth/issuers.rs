@@ -172,6 +172,16 @@ pub(super) struct By<'i> {
 }
 
 impl By<'_> {
+    /// How far the issuer's clock may differ from ours.
+    pub(super) fn leeway(&self) -> Duration {
+        self.trusted.issuer.leeway
+    }
+
+    /// Whether it signs with keys that it serves: verifying that costs far more than anything else that is done with a token.
+    pub(super) fn serves_keys(&self) -> bool {
+        matches!(self.trusted.keys, Keys::Served(_))
+    }
+
     /// Whom a token speaks for, if this issuer signed it and it is good now; remembered for a while.
     pub(super) async fn holder(&self, jwt: &Jwt<'_>, now: Timestamp) -> Result<Option<Who>, Error> {
         let Trusted { issuer, keys } = self.trusted;

@@ -1,5 +1,7 @@
 //! JSON Web Tokens (RFC 7519): what one says once somebody's key is known to have signed it. The time is ours.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jsonwebtoken::{
     Algorithm, DecodingKey, Header, Validation, dangerous::insecure_decode_claims, decode,
@@ -8,12 +10,8 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Secret, Who, user};
-use crate::{
-    app::App,
-    error::{Error, Kind},
-    upload::Owner,
-};
+use super::{Denied, Secret, Who, issuers::By, user};
+use crate::{app::App, limits::Standing, upload::Owner};
 
 /// No token is longer, in bytes.
 const LONGEST: usize = 8 << 10;
@@ -71,6 +69,16 @@ impl<'t> Jwt<'t> {
         }
         let claims = insecure_decode_claims::<Unverified>(self.token);
         claims.ok().map(|claims| claims.iss)
+    }
+
+    /// Whether it is over by its own word, whoever wrote it.
+    fn has_ended(&self, now: Timestamp, leeway: Duration) -> bool {
+        #[derive(Deserialize)]
+        struct Unverified {
+            exp: f64,
+        }
+        let claims = insecure_decode_claims::<Unverified>(self.token);
+        claims.is_ok_and(|claims| claims.exp + leeway.as_secs_f64() <= seconds(now))
     }
 
     /// What it says, if one of these keys signed it by its algorithm. The keys must be for algorithms that its issuer may use.
@@ -141,15 +149,28 @@ pub(super) fn owner(name: &str) -> Option<Owner> {
 }
 
 /// Whom a JWT speaks for: by the issuer that it claims to be of, else by the application's own secrets.
-pub(super) async fn holder(app: &App, token: &str) -> Result<Who, Error> {
+pub(super) async fn holder(
+    app: &App,
+    token: &str,
+    barred: Option<&Standing>,
+) -> Result<Who, Denied> {
     let now = app.clock.now();
     if let Some(who) = app.issuers.remembered(token, now) {
         return Ok(who);
     }
-    let jwt = Jwt::read(token).ok_or(Kind::Unauthenticated)?;
-    let who = match app.issuers.claimed_by(&jwt) {
-        Some(issuer) => issuer.holder(&jwt, now).await?,
-        None => user::holder(&jwt, &app.config.user_secrets, now),
+    let jwt = Jwt::read(token).ok_or(Denied::Unknown)?;
+    let issuer = app.issuers.claimed_by(&jwt);
+    let leeway = issuer.as_ref().map_or(Duration::ZERO, By::leeway);
+    // Whoever signed it: what nobody looks at any further is no guess either.
+    if jwt.has_ended(now, leeway) {
+        return Err(Denied::Ended("this token has expired: get another"));
+    }
+    let who = match (issuer, barred) {
+        (Some(issuer), Some(barred)) if issuer.serves_keys() => {
+            return Err(barred.refusal().into());
+        }
+        (Some(issuer), _) => issuer.holder(&jwt, now).await?,
+        (None, _) => user::holder(&jwt, &app.config.user_secrets, now),
     };
-    who.ok_or_else(|| Kind::Unauthenticated.into())
+    who.ok_or(Denied::Unknown)
 }

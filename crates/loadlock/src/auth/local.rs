@@ -6,11 +6,10 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use loadlock_sigv4::Secret;
 
-use super::{Caller, KeyRing, Purpose, USER_PREFIX, Who, hash};
+use super::{Caller, Denied, KeyRing, Purpose, USER_PREFIX, Who, hash};
 use crate::{
     app::App,
     clock::{after, from_millis},
-    error::{Error, Kind},
     records::User,
     upload::Owner,
 };
@@ -31,22 +30,22 @@ pub fn sign_in_token(user: &User, now: Timestamp, secrets: &KeyRing) -> (Secret,
 }
 
 /// Whom a token speaks for, as long as the user is there and has the password that it was signed under.
-pub(super) async fn holder(app: &App, token: &str) -> Result<Caller, Error> {
-    let unknown = || Error::from(Kind::Unauthenticated);
-    let token = Parts::of(token).ok_or_else(unknown)?;
-    let name = token.name.parse::<Owner>().map_err(|_| unknown())?;
+pub(super) async fn holder(app: &App, token: &str) -> Result<Caller, Denied> {
+    let token = Parts::of(token).ok_or(Denied::Unknown)?;
+    let name = token.name.parse::<Owner>();
+    let name = name.map_err(|_| Denied::Unknown)?;
     let user = app.records.user(name.as_str()).await?;
-    let user = user.ok_or_else(unknown)?;
+    let user = user.ok_or(Denied::Unknown)?;
     let message = message(token.end, &user);
     let ours = app
         .config
         .secrets
         .verify(Purpose::UserToken, &message, &token.signature);
     if !ours || user.disabled_at.is_some() {
-        return Err(unknown());
+        return Err(Denied::Unknown);
     }
     if app.clock.now().as_second() >= i64::from_be_bytes(token.end) {
-        return Err(Kind::Unauthenticated.because("this token has expired: sign in again"));
+        return Err(Denied::Ended("this token has expired: sign in again"));
     }
     let (owner, claims) = (user.name, user.claims);
     Ok(Who::User { owner, claims }.into())

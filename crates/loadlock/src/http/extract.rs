@@ -63,14 +63,7 @@ impl FromRequestParts<App> for MaybeAsking {
         }
         match header {
             Some(header) => {
-                let caller = auth::authenticate(app, Some(header)).await;
-                let caller = caller.and_then(|caller| named(caller.at(address)));
-                if let (Err(error), Some(address)) = (&caller, address)
-                    && error.kind() == Kind::Unauthenticated
-                {
-                    app.limits.failed(address);
-                }
-                let caller = caller?;
+                let caller = named(auth::authenticate(app, Some(header), address).await?)?;
                 limits::count(app, parts, &caller)?;
                 Ok(Self(Some(caller)))
             }

@@ -49,22 +49,11 @@ fn is_counted(method: &Method, path: &str) -> bool {
         let upload = path.strip_prefix("/v1/uploads/");
         *method == Method::GET && upload.is_some_and(|rest| !rest.contains('/'))
     };
-    asks_who(path) && !path.starts_with("/f/") && !is_look()
-}
-
-/// Where a token is looked at.
-fn asks_who(path: &str) -> bool {
     let is_api = path.starts_with("/v1/") && !path.starts_with("/v1/profiles");
-    is_api || path.starts_with("/f/") || path == "/upload_url"
+    (is_api || path == "/upload_url") && !is_look()
 }
 
 fn enter(app: &App, address: IpAddr, parts: &Parts) -> Result<(), Error> {
-    if asks_who(parts.uri.path())
-        && parts.headers.contains_key(AUTHORIZATION)
-        && let Some(barred) = app.limits.barred(address)
-    {
-        return barred.check();
-    }
     match parts.extensions.get::<Counted>() {
         Some(counted) if !is_server(parts) => counted.take(app.limits.address(address)),
         _ => Ok(()),

@@ -300,7 +300,9 @@ async fn an_upload_token_is_for_one_upload_only() {
     let one = world.begin(png()).await;
     let other = world.begin(png()).await;
     let header = format!("Bearer {}", one.token.expose());
-    let holder = auth::authenticate(&world.app, Some(&header)).await.unwrap();
+    let holder = auth::authenticate(&world.app, Some(&header), None)
+        .await
+        .unwrap();
     assert_eq!(holder, Caller::upload(one.upload.id));
     let app = &world.app;
     assert_eq!(
@@ -326,7 +328,7 @@ async fn an_upload_token_is_for_one_upload_only() {
         Some(forged.as_str()),
     ] {
         assert_eq!(
-            kind(auth::authenticate(app, header).await),
+            kind(auth::authenticate(app, header, None).await),
             Kind::Unauthenticated
         );
     }

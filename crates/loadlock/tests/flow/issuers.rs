@@ -5,9 +5,12 @@ use std::time::Duration;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::Algorithm;
-use loadlock::auth::{
-    Secret,
-    issuers::{Audience, Issuer, Signed, TokenUse},
+use loadlock::{
+    auth::{
+        Secret,
+        issuers::{Audience, Issuer, Signed, TokenUse},
+    },
+    limits::{Limits, Rate},
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -94,6 +97,30 @@ impl Trusting {
 
     fn token(&self) -> String {
         self.key.sign(&self.claims())
+    }
+
+    /// One failure a minute from one address: the next bars it.
+    async fn barring() -> Self {
+        let mut it = Self::new().await;
+        let once = Rate {
+            count: 1.try_into().unwrap(),
+            per: MINUTE,
+            burst: 1.try_into().unwrap(),
+        };
+        let limits = Limits {
+            failures: Some(once),
+            ..Limits::default()
+        };
+        it.world.restart(|config| config.limits = limits).await;
+        it
+    }
+
+    async fn status_at(&self, address: &str, token: &str) -> u16 {
+        let from = (address, [].as_slice());
+        let asked = self
+            .world
+            .ask_from(from, token, "GET /v1/files", Value::Null);
+        asked.await.status
     }
 
     async fn status(&self, token: &str) -> u16 {
@@ -290,6 +317,56 @@ async fn a_token_that_is_remembered_ends_nevertheless() {
     assert_eq!(it.status(&token).await, 200);
     it.world.clock.advance(Duration::from_millis(1));
     assert_eq!(it.status(&token).await, 401);
+    it.world.end().await;
+}
+
+#[tokio::test]
+async fn from_where_guesses_come_only_tokens_known_already_are_taken_for_a_while() {
+    let it = Trusting::barring().await;
+    let [known, new] = ["a", "b"].map(|id| it.key.sign(&it.claiming("jti", id.into())));
+    assert_eq!(it.status_at("203.0.113.7", &known).await, 200);
+    for guess in ["a.b.c", "llk_d"] {
+        assert_eq!(it.status_at("203.0.113.7", guess).await, 401);
+    }
+    assert_eq!(it.status_at("203.0.113.7", &known).await, 200);
+    assert_eq!(it.status_at("203.0.113.7", &new).await, 429);
+    assert_eq!(it.status_at("203.0.113.8", &new).await, 200);
+    assert_eq!(it.status_at("203.0.113.7", &new).await, 200);
+    it.world.end().await;
+}
+
+#[tokio::test]
+async fn an_application_that_shares_a_secret_is_kept_out_by_nobodys_guesses() {
+    const SHARED: &str = "a secret of at least 32 characters";
+    let mut it = Trusting::barring().await;
+    let secrets = vec![Secret::new(SHARED.to_owned())];
+    it.world
+        .restart(|config| config.user_secrets = secrets)
+        .await;
+    for guess in ["a.b.c", "llk_d"] {
+        assert_eq!(it.status_at("203.0.113.7", guess).await, 401);
+    }
+    let claims = json!({"sub": "me", "aud": "loadlock", "exp": it.now() + 3600});
+    let header = json!({"alg": "HS256", "typ": "JWT"});
+    let token = hs256(&header, &claims, SHARED.as_bytes());
+    assert_eq!(it.status_at("203.0.113.7", &token).await, 200);
+    it.world.end().await;
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_no_guess() {
+    let it = Trusting::barring().await;
+    let old = it.key.sign(&it.claiming("exp", json!(it.now() - 60)));
+    for _ in 0..5 {
+        assert_eq!(it.status_at("203.0.113.7", &old).await, 401);
+    }
+    assert_eq!(it.provider.asked(), 0, "it is not even looked at");
+    assert_eq!(it.status_at("203.0.113.7", &it.token()).await, 200);
+    let told = it.world.ask(&old, "GET /v1/files", Value::Null).await;
+    assert_eq!(
+        told.text("/error/message"),
+        "this token has expired: get another"
+    );
     it.world.end().await;
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use loadlock::{
     auth::{self, Scope, Secret, Token},
+    limits::Rate,
     records::{ApiKey, Outcome},
 };
 use serde_json::{Value, json};
@@ -111,6 +112,56 @@ async fn an_expired_key_is_refused_and_says_so() {
             "this API key has expired: ask for another"
         );
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn from_where_a_refused_key_was_used_is_written_down_but_not_without_end() {
+    let mut world = World::new().await;
+    let end = Some(world.app.clock.now());
+    let blog = ApiKey {
+        expires_at: end,
+        ..key(&world, Scope::AllProfiles)
+    };
+    add(&world, &blog).await;
+    let revoked = Token::server(&Secret::new("llk_revoked"), "old");
+    let once = Rate {
+        count: 1.try_into().unwrap(),
+        per: Duration::from_mins(1),
+        burst: 1.try_into().unwrap(),
+    };
+    world
+        .restart(|config| {
+            config.tokens.push(revoked);
+            config.limits.failures = Some(once);
+        })
+        .await;
+    let order = json!({"kind": "api_key", "subject": "old", "reason": "it leaked"});
+    let made = world.ask(API_KEY, "POST /v1/revocations", order).await;
+    assert!(made.status < 300, "{made:?}");
+    for token in [NEW, "llk_revoked"] {
+        for _ in 0..3 {
+            let from = ("203.0.113.7", [].as_slice());
+            let asked = world.ask_from(from, token, "GET /v1/files", Value::Null);
+            assert_eq!(asked.await.refusal(), "401 unauthenticated");
+        }
+    }
+    world.app.records.flush_notes().await;
+    let log = world
+        .ask(API_KEY, "GET /v1/audit?act=authenticate", Value::Null)
+        .await;
+    let entries = log.json["entries"].as_array().unwrap();
+    let told = entries.iter().map(|entry| {
+        let text = |name: &str| entry[name].as_str().unwrap_or("–").to_owned();
+        [text("actor"), text("address"), text("detail")].join(" ")
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "key old 203.0.113.7 this API key is revoked",
+            "key blog 203.0.113.7 this API key has expired: ask for another",
+        ]
+    );
     world.end().await;
 }
 

@@ -225,17 +225,40 @@ async fn who_guesses_tokens_is_kept_away_for_a_while() {
             "{guess}"
         );
     }
-    // Not even the right one is looked at now, nor by a look, which is free.
+    // Nor by a look, which is free.
     for request in [LIST, "GET /v1/uploads/01J"] {
-        let asked = world.ask_from(("203.0.113.7", &[]), API_KEY, request, Value::Null);
+        let asked = world.ask_from(("203.0.113.7", &[]), "llk_d", request, Value::Null);
         let refused = asked.await;
         assert_eq!(refused.refusal(), "429 rate_limited");
         assert_eq!(refused.text("/error/details/policy"), "failures");
         assert_eq!(refused.header("retry-after"), "20");
     }
-    assert_eq!(list_from(&world, "203.0.113.8", API_KEY).await, 200);
+    assert_eq!(list_from(&world, "203.0.113.8", "llk_d").await, 401);
     world.clock.advance(Duration::from_secs(20));
-    assert_eq!(list_from(&world, "203.0.113.7", API_KEY).await, 200);
+    assert_eq!(list_from(&world, "203.0.113.7", "llk_d").await, 401);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn whoever_guesses_beside_them_keeps_no_holder_of_a_good_token_out() {
+    let limits = Limits {
+        failures: Some(a_minute(1)),
+        ..Limits::default()
+    };
+    let world = with(limits).await;
+    let begun = world.ask(USER_TOKEN, BEGIN, photo()).await;
+    let look = format!("GET /v1/uploads/{}", begun.text("/id"));
+    for guess in ["llk_a", "llk_b"] {
+        assert_eq!(list_from(&world, "203.0.113.7", guess).await, 401);
+    }
+    for token in [API_KEY, USER_TOKEN] {
+        assert_eq!(list_from(&world, "203.0.113.7", token).await, 200);
+    }
+    let upload_token = begun.text("/token");
+    let from = ("203.0.113.7", [].as_slice());
+    let answer = world.ask_from(from, &upload_token, &look, Value::Null);
+    assert_eq!(answer.await.status, 200);
+    assert_eq!(list_from(&world, "203.0.113.7", "llk_c").await, 429);
     world.end().await;
 }
 
