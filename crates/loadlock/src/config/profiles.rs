@@ -116,6 +116,10 @@ fn admits(section: Section<'_>) -> Option<Admits> {
         })
         .collect();
     demanded.close();
+    if anonymous == Some(true) && !claims.is_empty() {
+        let says = "is true beside `claims`: whoever lacks these would come in without a token";
+        section.fault("anonymous", says, "one of the two");
+    }
     section.close();
     Some(Admits {
         anonymous: anonymous?,

@@ -641,6 +641,12 @@ fn whom_a_profile_admits_is_said_by_claims() {
     loadlock.toml:11: `profiles.image.admits.anonymous` is a text in quotes
       → true or false, without quotes
     ");
+    let both =
+        "admits.anonymous = true\nadmits.claims.roles = [\"editor\"]\nadmits.claims.team = [\"a\"]";
+    assert_snapshot!(image(both), @r"
+    loadlock.toml:11: `profiles.image.admits.anonymous` is true beside `claims`: whoever lacks these would come in without a token
+      → one of the two
+    ");
 }
 
 #[test]
