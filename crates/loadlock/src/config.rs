@@ -189,6 +189,17 @@ impl Config {
         self.profiles.iter().find(|profile| profile.name == name)
     }
 
+    /// How bytes may travel under a profile. Keys of a client's own are no way where there are none, where the application decides
+    /// on each file, and where a checksum is given beforehand.
+    pub fn methods(&self, profile: &Profile) -> Vec<Method> {
+        let authorizer = self.authorizer.as_ref();
+        let vends = self.credentials.is_some()
+            && profile.checksum.is_none()
+            && !authorizer.is_some_and(|it| it.decides(&profile.name));
+        let offered = |method: &Method| *method != Method::Credentials || vends;
+        profile.methods.iter().copied().filter(offered).collect()
+    }
+
     /// All quotas.
     pub fn allowances(&self) -> Allowances {
         let quotas = |profile: &Profile| (profile.name.clone(), profile.quotas);

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     bucket::{LONGEST, SHORTEST, Vending, Way},
+    config::Authorizer,
     upload::{Method, Profile},
 };
 
@@ -49,17 +50,22 @@ const LOGIN: Form<String> = text(
     clippy::option_option,
     reason = "missing is no fault here, and a fault is not missing"
 )]
-pub(super) fn read(root: &Section<'_>, profiles: Option<&[Profile]>) -> Option<Option<Vending>> {
-    let section = root.section("credentials");
+pub(super) fn read(section: Section<'_>) -> Option<Option<Vending>> {
     if !section.is_there() {
         section.close();
-        return check_unoffered(root, profiles).then_some(None);
+        return Some(None);
     }
     let via = section.required("via", &VIA);
     let endpoint = section.optional("endpoint", &ENDPOINT);
     let lifetime = section.or("lifetime", "1 hour", &LIFETIME);
     let way = match via {
-        None => None,
+        None => {
+            // Some of these belong to what was meant.
+            for name in ["role_arn", "identity_pool", "login"] {
+                section.has(name);
+            }
+            None
+        }
         Some(Via::Sts) => section
             .required("role_arn", &ROLE)
             .map(|role_arn| Way::Sts { role_arn }),
@@ -73,30 +79,41 @@ pub(super) fn read(root: &Section<'_>, profiles: Option<&[Profile]>) -> Option<O
                 .map(|(pool, login)| Way::Cognito { pool, login })
         }
     };
-    let fits = lifetime.is_none_or(|lifetime| (SHORTEST..=LONGEST).contains(&lifetime));
-    if !fits {
+    if lifetime.is_some_and(|lifetime| !(SHORTEST..=LONGEST).contains(&lifetime)) {
         let right = "\"15 minutes\" to \"12 hours\"";
-        section.fault("lifetime", "is no life that such keys can have", right);
+        section.fault("lifetime", "is none that such keys can have", right);
     }
     section.close();
-    let vending = Vending {
+    Some(Some(Vending {
         way: way?,
         endpoint: endpoint?,
         lifetime: lifetime?,
-    };
-    fits.then_some(Some(vending))
+    }))
 }
 
-/// Whether no profile offers what there is nowhere to get from.
-fn check_unoffered(root: &Section<'_>, profiles: Option<&[Profile]>) -> bool {
-    let offers = |profile: &&Profile| profile.methods.contains(&Method::Credentials);
-    let Some(profile) = profiles.unwrap_or_default().iter().find(offers) else {
-        return true;
-    };
-    let says = format!(
-        "is missing, and profile \"{}\" has \"credentials\" among its methods",
-        profile.name
-    );
-    root.fault("credentials", &says, "a section [credentials] with `via`");
-    false
+/// Profiles offer credentials only where there are some; and what the application decides file by file is no part of keys that
+/// write what they like.
+pub(super) fn check(
+    root: &Section<'_>,
+    vending: Option<&Vending>,
+    authorizer: Option<&Authorizer>,
+    profiles: &[Profile],
+) {
+    let all = root.section("profiles");
+    for profile in profiles {
+        if !profile.methods.contains(&Method::Credentials) {
+            continue;
+        }
+        let section = all.section(&profile.name);
+        if vending.is_none() {
+            let says = "has \"credentials\", and nothing says where these come from";
+            section.fault("methods", says, "a section [credentials] with `via`");
+        }
+        if authorizer.is_some_and(|it| it.decides(&profile.name)) {
+            let says = "has \"credentials\", and the authorizer decides on the profile: about what such keys write nobody asks it";
+            let right =
+                "`methods` without it, or an [authorizer] whose `profiles` leave this one out";
+            section.fault("methods", says, right);
+        }
+    }
 }

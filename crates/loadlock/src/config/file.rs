@@ -130,7 +130,12 @@ fn read(root: Section<'_>, path: &Path) -> Option<(SocketAddr, Config)> {
     let limits = limits::read(root.section("limits"));
     let tokens = keys::read(&root, profiles.as_deref());
     let authorizer = authorizer::read(root.section("authorizer"), profiles.as_deref());
-    let credentials = credentials::read(&root, profiles.as_deref());
+    let credentials = credentials::read(root.section("credentials"));
+    if let (Some(vending), Some(authorizer), Some(profiles)) =
+        (&credentials, &authorizer, &profiles)
+    {
+        credentials::check(&root, vending.as_ref(), authorizer.as_ref(), profiles);
+    }
     if let (Some(Some(wanted)), Some(profiles)) = (&upload_url, &profiles) {
         root.check_profile("upload_url", wanted, profiles);
         check_unchecked(&root, wanted, profiles);

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     forms::{
-        COUNT, FLAG, LIFETIME, PROFILE,
-        inspect::{CLAMD, MISMATCH, PIXELS, UNSCANNED},
+        COUNT, FLAG, LIFETIME,
+        inspect::{CLAMD, HOOK, MISMATCH, PIXELS, UNSCANNED},
         name,
         rules::{HOOK_SECRET, HOOK_URL},
     },
@@ -30,7 +30,7 @@ pub(super) fn checks(section: Section<'_>) -> Option<Checks> {
     let max_height = section.optional("max_height", &COUNT);
     let max_pixels = section.or("max_pixels", "100 MP", &PIXELS);
     let clamav = section.or("clamav", "false", &FLAG);
-    let hooks = section.list("hooks", &PROFILE);
+    let hooks = section.list("hooks", &HOOK);
     let unscanned = section.or("unscanned", "reject", &UNSCANNED);
     let patience = section.or("patience", "15 minutes", &LIFETIME);
     let hold_for = section.or("hold_for", "6 days", &LIFETIME);

@@ -72,7 +72,7 @@ fn profile(called: &str, section: Section<'_>) -> Option<Profile> {
     let other_metadata = section.or("other_metadata", "take", &OTHER_METADATA);
     let checksum = section.optional("checksum", &CHECKSUM);
     if let Some(checksum) = checksum {
-        check_sha256(&section, checksum, key.as_ref(), methods.as_deref());
+        check_checksum(&section, checksum, key.as_ref(), methods.as_deref());
     }
     let storage = storage::read(section.section("storage"));
     let quotas = quotas::of_profile(section.section("quotas"));
@@ -154,16 +154,21 @@ fn check_sizes(
     }
 }
 
-/// S3 makes no SHA-256 of a file sent in parts; and a key is made of one only that every client has given.
-fn check_sha256(
+/// S3 makes no SHA-256 of a file sent in parts; keys of a client's own bind it to none; and a key is made of one only that every
+/// client has given.
+fn check_checksum(
     section: &Section<'_>,
     checksum: Option<ChecksumDemand>,
     key: Option<&KeyTemplate>,
     methods: Option<&[Method]>,
 ) {
     let demanded = checksum == Some(ChecksumDemand::Sha256);
-    let parts = methods.is_some_and(|methods| methods.contains(&Method::Multipart));
-    if demanded && parts {
+    let has = |method| methods.is_some_and(|methods| methods.contains(&method));
+    if checksum.is_some() && has(Method::Credentials) {
+        let says = "has \"credentials\", by which no checksum is given beforehand";
+        section.fault("methods", says, "`methods` without it, or no `checksum`");
+    }
+    if demanded && has(Method::Multipart) {
         let says = "is \"sha256\", which no store knows of a file sent in parts";
         section.fault("checksum", says, "methods = [\"put\", \"post\"] beside it");
     }

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Kind},
     flow::{self, audit, begin, complete, gate, revoke},
     records::{Act, Entry, Subject},
-    upload::{Metadata, Method, ObjectKey, Profile, Promote, Session, Upload, UploadId, session},
+    upload::{Metadata, Method, ObjectKey, Promote, Session, Upload, UploadId, session},
 };
 
 /// How long after a session begins it is first looked for files.
@@ -69,7 +69,9 @@ async fn hand_out(app: &App, caller: &Caller, vend: Vend) -> Result<Keys, Error>
     let owner = begin::owner(caller, vend.owner.as_deref())?;
     revoke::check(app, &[Subject::Owner(owner.clone())]).await?;
     let vendor = app.vendor.as_ref();
-    let Some(vendor) = vendor.filter(|_| offers(app, profile)) else {
+    let Some(vendor) =
+        vendor.filter(|_| app.config.methods(profile).contains(&Method::Credentials))
+    else {
         let says = format!("profile `{}` does not offer credentials", profile.name);
         return Err(Kind::MethodNotOffered.because(says));
     };
@@ -116,15 +118,6 @@ async fn hand_out(app: &App, caller: &Caller, vend: Vend) -> Result<Keys, Error>
         session,
         credentials,
     })
-}
-
-/// Whether a profile offers credentials, and can: what the application decides of each file, and a checksum given beforehand, are no
-/// part of them.
-fn offers(app: &App, profile: &Profile) -> bool {
-    let authorizer = app.config.authorizer.as_ref();
-    profile.methods.contains(&Method::Credentials)
-        && profile.checksum.is_none()
-        && !authorizer.is_some_and(|it| it.decides(&profile.name))
 }
 
 /// Records the session before anybody has its keys. An identity of a pool writes to the same prefix each time: there the session

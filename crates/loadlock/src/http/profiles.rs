@@ -21,7 +21,10 @@ pub(super) const ONE: &[Kind] = &[Kind::NotFound];
 )]
 pub(super) async fn list_profiles(State(app): State<App>) -> Json<Profiles> {
     Json(Profiles {
-        profiles: flow::profiles(&app).iter().map(render::profile).collect(),
+        profiles: flow::profiles(&app)
+            .iter()
+            .map(|profile| render::profile(&app.config, profile))
+            .collect(),
     })
 }
 
@@ -35,5 +38,6 @@ pub(super) async fn show_profile(
     State(app): State<App>,
     Segment(name): Segment,
 ) -> Result<Json<Profile>, Error> {
-    Ok(Json(render::profile(flow::profile(&app, &name)?)))
+    let profile = flow::profile(&app, &name)?;
+    Ok(Json(render::profile(&app.config, profile)))
 }

@@ -5,6 +5,7 @@ use super::message;
 use crate::{
     app::App,
     auth::Secret,
+    config::Config,
     error::{Error, Kind},
     flow, records, upload,
     upload::{ChecksumAlgorithm, ChecksumDemand, Method, OtherMetadata, Promote, State},
@@ -320,7 +321,7 @@ pub(super) fn signed_in(signed_in: &flow::SignedIn) -> message::SignedIn {
     }
 }
 
-pub(super) fn profile(profile: &upload::Profile) -> message::Profile {
+pub(super) fn profile(config: &Config, profile: &upload::Profile) -> message::Profile {
     let extensions = profile
         .extensions
         .iter()
@@ -342,7 +343,11 @@ pub(super) fn profile(profile: &upload::Profile) -> message::Profile {
         extensions: (!extensions.is_empty()).then_some(extensions),
         max_size: profile.max_size_bytes,
         min_size: profile.min_size_bytes,
-        methods: profile.methods.iter().copied().map(Into::into).collect(),
+        methods: config
+            .methods(profile)
+            .into_iter()
+            .map(Into::into)
+            .collect(),
         promote: match profile.promote {
             Promote::OnComplete => message::Promote::OnComplete,
             Promote::OnClaim => message::Promote::OnClaim,

@@ -671,3 +671,230 @@ fn an_authorizer_is_called_safely() {
       → one of image
     "#);
 }
+
+/// What is said of a file with these sections more.
+fn beside(sections: &str) -> String {
+    faults(&[TOP, STORE, IMAGE, sections].concat(), &[])
+}
+
+#[test]
+fn temporary_credentials_come_from_somewhere_and_end() {
+    assert_snapshot!(beside("[credentials]\n"), @r#"
+    loadlock.toml:11: `credentials.via` is missing
+      → via = "sts", "web_identity" or "cognito", or LOADLOCK_CREDENTIALS_VIA
+    "#);
+    assert_snapshot!(beside("[credentials]\nvia = \"iam\"\nlifetime = \"13 hours\"\nendpoint = \"sts\"\nrole_arn = \"x\"\nrole = \"x\"\n"), @r#"
+    loadlock.toml:12: `credentials.via`: "iam" is not known
+      → "sts", "web_identity" or "cognito"
+    loadlock.toml:13: `credentials.lifetime` is none that such keys can have
+      → "15 minutes" to "12 hours"
+    loadlock.toml:14: `credentials.endpoint`: "sts" does not begin with https:// or http://
+      → "https://sts"
+    loadlock.toml:16: there is no setting `credentials.role`
+      → one of via, endpoint, lifetime, role_arn, identity_pool, login
+    "#);
+    assert_snapshot!(beside("[credentials]\nvia = \"sts\"\nlifetime = \"14 minutes\"\n"), @r#"
+    loadlock.toml:11: `credentials.role_arn` is missing
+      → role_arn = "arn:aws:iam::123456789012:role/uploads", or LOADLOCK_CREDENTIALS_ROLE_ARN
+    loadlock.toml:13: `credentials.lifetime` is none that such keys can have
+      → "15 minutes" to "12 hours"
+    "#);
+    assert_snapshot!(beside("[credentials]\nvia = \"web_identity\"\nrole_arn = \"uploads\"\n"), @r#"
+    loadlock.toml:13: `credentials.role_arn`: "uploads" is no ARN
+      → "arn:aws:iam::123456789012:role/uploads"
+    "#);
+    assert_snapshot!(beside("[credentials]\nvia = \"cognito\"\n"), @r#"
+    loadlock.toml:11: `credentials.identity_pool` is missing
+      → identity_pool = "eu-central-1:128d0a74-c82f-4553-916d-90053e4a8b0f", or LOADLOCK_CREDENTIALS_IDENTITY_POOL
+    loadlock.toml:11: `credentials.login` is missing
+      → login = "cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example", or LOADLOCK_CREDENTIALS_LOGIN
+    "#);
+    assert_snapshot!(beside("[credentials]\nvia = \"cognito\"\nidentity_pool = \"\"\nlogin = \" \"\nrole_arn = \"arn:x\"\n"), @r#"
+    loadlock.toml:13: `credentials.identity_pool`: "" is empty
+      → "eu-central-1:128d0a74-c82f-4553-916d-90053e4a8b0f"
+    loadlock.toml:14: `credentials.login`: " " is empty
+      → "cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example"
+    loadlock.toml:15: there is no setting `credentials.role_arn`
+      → one of via, endpoint, lifetime, identity_pool, login
+    "#);
+}
+
+#[test]
+fn temporary_credentials_are_offered_only_where_they_can_be_had() {
+    assert_snapshot!(image("methods = [\"put\", \"credentials\"]"), @r#"
+    loadlock.toml:11: `profiles.image.methods` has "credentials", and nothing says where these come from
+      → a section [credentials] with `via`
+    "#);
+    let given =
+        "[credentials]\nvia = \"sts\"\nrole_arn = \"arn:aws:iam::123456789012:role/uploads\"\n";
+    let decided = "[authorizer]\nurl = \"https://app.example.com/may\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n";
+    let offers = "methods = [\"put\", \"credentials\"]\n";
+    let checked = [offers, "checksum = \"sha256\"\n"].concat();
+    assert_snapshot!(beside(&[&checked, given].concat()), @r#"
+    loadlock.toml:11: `profiles.image.methods` has "credentials", by which no checksum is given beforehand
+      → `methods` without it, or no `checksum`
+    "#);
+    assert_snapshot!(beside(&[offers, given, decided].concat()), @r#"
+    loadlock.toml:11: `profiles.image.methods` has "credentials", and the authorizer decides on the profile: about what such keys write nobody asks it
+      → `methods` without it, or an [authorizer] whose `profiles` leave this one out
+    "#);
+    let other = "profiles = [\"video\"]\n[profiles.video]\ntypes = [\"video/*\"]\nmax_size = 1\n";
+    let sound = [TOP, STORE, IMAGE, offers, given, decided, other].concat();
+    loaded(&sound, &[]).unwrap();
+}
+
+#[test]
+fn who_scans_is_there_and_called_safely() {
+    assert_snapshot!(beside("[scanning]\nclamd = \"127.0.0.1:3310\"\ntimeout = \"soon\"\nat_once = 0\n"), @r#"
+    loadlock.toml:12: `scanning.clamd`: "127.0.0.1:3310" is no such address
+      → "tcp://127.0.0.1:3310" or "unix:///run/clamav/clamd.ctl"
+    loadlock.toml:13: `scanning.timeout`: "soon" is no length of time
+      → "15 minutes"
+    loadlock.toml:14: `scanning.at_once`: "0" is no such number
+      → a whole number from 1
+    "#);
+    assert_snapshot!(beside("[scanning]\nclamd = \"unix://clamd.ctl\"\n[scanning.hooks.faces]\n"), @r#"
+    loadlock.toml:12: `scanning.clamd`: "unix://clamd.ctl" is no such address
+      → "tcp://127.0.0.1:3310" or "unix:///run/clamav/clamd.ctl"
+    loadlock.toml:13: `scanning.hooks.faces.url` is missing
+      → url = "https://app.example.com/hooks/loadlock", or LOADLOCK_SCANNING_HOOKS_FACES_URL
+    loadlock.toml:13: `scanning.hooks.faces.secret` is missing
+      → secret = "whsec_…", with 24 to 64 random bytes in base64, or LOADLOCK_SCANNING_HOOKS_FACES_SECRET
+    "#);
+    assert_snapshot!(beside("[scanning.hooks.\"my hook\"]\nurl = \"http://scan.example.com/\"\nsecret = \"whsec_c2hvcnQ=\"\ntimeout = 5\n"), @r#"
+    loadlock.toml:11: `scanning.hooks.my hook` is no name, which is 1 to 64 letters, digits, hyphens and underscores
+      → [scanning.hooks.pictures]
+    loadlock.toml:12: `scanning.hooks.my hook.url`: "http://scan.example.com/" is not https, nor on this machine
+      → "https://app.example.com/hooks/loadlock"
+    loadlock.toml:13: `scanning.hooks.my hook.secret` is no secret of Standard Webhooks
+      → "whsec_…", with 24 to 64 random bytes in base64
+    loadlock.toml:14: `scanning.hooks.my hook.timeout` is a number
+      → "15 minutes"
+    "#);
+}
+
+#[test]
+fn what_is_inspected_is_within_what_can_be() {
+    let numbers =
+        "inspect = { max_width = 0, max_height = \"10\", max_pixels = \"many\", clamav = 1 }";
+    assert_snapshot!(image(numbers), @r#"
+    loadlock.toml:11: `profiles.image.inspect.max_width`: "0" is no such number
+      → a whole number from 1
+    loadlock.toml:11: `profiles.image.inspect.max_height` is a text in quotes
+      → a whole number from 1
+    loadlock.toml:11: `profiles.image.inspect.max_pixels`: "many" is no number of pixels
+      → "100 MP", a number of pixels, or "any"
+    loadlock.toml:11: `profiles.image.inspect.clamav` is a number
+      → true or false, without quotes
+    "#);
+    assert_snapshot!(image("inspect = { mismatch = \"take\", unscanned = \"pass\" }"), @r#"
+    loadlock.toml:11: `profiles.image.inspect.mismatch`: "take" is not known
+      → "refuse" or "correct"
+    loadlock.toml:11: `profiles.image.inspect.unscanned`: "pass" is not known
+      → "reject" or "hold"
+    "#);
+    assert_snapshot!(image("inspect = { patience = \"7 days\", hold_for = \"145 hours\", quarantine = \"31 days\" }"), @r#"
+    loadlock.toml:11: `profiles.image.inspect.patience` is longer than the staging bucket keeps such things
+      → "6 days" at most
+    loadlock.toml:11: `profiles.image.inspect.hold_for` is longer than the staging bucket keeps such things
+      → "6 days" at most
+    loadlock.toml:11: `profiles.image.inspect.quarantine` is longer than the staging bucket keeps such things
+      → "30 days" at most
+    "#);
+    assert_snapshot!(image("inspect = { clamav = true, hooks = [\"faces\", \"a b\"] }"), @r#"
+    loadlock.toml:11: `profiles.image.inspect.hooks`: "a b" is no name, which is 1 to 64 letters, digits, hyphens and underscores
+      → "pictures"
+    "#);
+    assert_snapshot!(image("inspect = { clamav = true, hooks = [\"faces\"] }"), @r#"
+    loadlock.toml:11: `profiles.image.inspect.clamav` is true, and nothing says where clamd listens
+      → [scanning] clamd = "tcp://127.0.0.1:3310" or "unix:///run/clamav/clamd.ctl"
+    loadlock.toml:11: `profiles.image.inspect.hooks` has "faces", and there is no such hook
+      → [scanning.hooks.faces]
+    "#);
+    let sound = "inspect = { max_pixels = \"any\", patience = \"6 days\", hold_for = \"6 days\", quarantine = \"30 days\" }\n";
+    loaded(&[TOP, STORE, IMAGE, sound].concat(), &[]).unwrap();
+}
+
+#[test]
+fn limits_are_rates_and_proxies_are_networks() {
+    let limits = r#"[limits]
+per_owner = "600"
+per_address = "0 per minute"
+per_key = "10 per fortnight"
+failures = "60 per minute, burst 0"
+trusted_proxies = ["10.0.0.0/33", "proxy.example.com", "10.0.0.1/8"]
+"#;
+    assert_snapshot!(beside(limits), @r#"
+    loadlock.toml:12: `limits.per_owner`: "600" is no rate
+      → "60 per minute", "60 per minute, burst 120" or "off"
+    loadlock.toml:13: `limits.per_address`: "0 per minute" is no rate
+      → "60 per minute", "60 per minute, burst 120" or "off"
+    loadlock.toml:14: `limits.per_key`: "10 per fortnight" is no rate
+      → "60 per minute", "60 per minute, burst 120" or "off"
+    loadlock.toml:15: `limits.failures`: "60 per minute, burst 0" is no rate
+      → "60 per minute", "60 per minute, burst 120" or "off"
+    loadlock.toml:16: `limits.trusted_proxies`: "10.0.0.0/33" is neither a network nor an address
+      → "10.0.0.0/8", "fd00::1"
+    loadlock.toml:16: `limits.trusted_proxies`: "proxy.example.com" is neither a network nor an address
+      → "10.0.0.0/8", "fd00::1"
+    "#);
+    assert_snapshot!(beside("[limits]\nper_owner = 600\nper_user = \"off\"\ntrusted_proxies = \"::1\"\n"), @r#"
+    loadlock.toml:12: `limits.per_owner` is a number
+      → "60 per minute", "60 per minute, burst 120" or "off"
+    loadlock.toml:13: there is no setting `limits.per_user`
+      → one of per_owner, per_address, per_key, failures, trusted_proxies
+    loadlock.toml:14: `limits.trusted_proxies` is a text in quotes, and no list
+      → ["10.0.0.0/8", "fd00::1"]
+    "#);
+    let sound = "[limits]\nper_owner = \"off\"\nper_key = \"5 per second, burst 1\"\ntrusted_proxies = [\"10.0.0.0/8\", \"2001:db8::1\"]\n";
+    loaded(&[TOP, STORE, IMAGE, sound].concat(), &[]).unwrap();
+}
+
+#[test]
+fn quotas_are_sizes_and_counts() {
+    let quotas = "stored_bytes = \"much\"\nstored_files = 0\nopen_bytes = -1\nopen_files = \"3\"\nuploads_per_day = 1.5\n";
+    assert_snapshot!(beside(&["[quotas.owner]\n", quotas].concat()), @r#"
+    loadlock.toml:12: `quotas.owner.stored_bytes`: "much" is no size
+      → "25 MiB", or a number of bytes
+    loadlock.toml:13: `quotas.owner.stored_files`: "0" is no such number
+      → a whole number from 1
+    loadlock.toml:14: `quotas.owner.open_bytes`: "-1" is no size
+      → "25 MiB", or a number of bytes
+    loadlock.toml:15: `quotas.owner.open_files` is a text in quotes
+      → a whole number from 1
+    loadlock.toml:16: `quotas.owner.uploads_per_day` is a number with a fraction
+      → a whole number from 1
+    "#);
+    assert_snapshot!(beside(&["[profiles.image.quotas.all]\n", quotas].concat()), @r#"
+    loadlock.toml:12: `profiles.image.quotas.all.stored_bytes`: "much" is no size
+      → "25 MiB", or a number of bytes
+    loadlock.toml:13: `profiles.image.quotas.all.stored_files`: "0" is no such number
+      → a whole number from 1
+    loadlock.toml:14: `profiles.image.quotas.all.open_bytes`: "-1" is no size
+      → "25 MiB", or a number of bytes
+    loadlock.toml:15: `profiles.image.quotas.all.open_files` is a text in quotes
+      → a whole number from 1
+    loadlock.toml:16: `profiles.image.quotas.all.uploads_per_day` is a number with a fraction
+      → a whole number from 1
+    "#);
+    assert_snapshot!(beside("[quotas.all]\nstored_files = 1\n"), @r"
+    loadlock.toml:11: there is no setting `quotas.all`
+      → one of owner
+    ");
+    assert_snapshot!(image("quotas.stored_files = 1\nquotas.owner.open_file = 1"), @r"
+    loadlock.toml:11: there is no setting `profiles.image.quotas.stored_files`
+      → one of owner, all
+    loadlock.toml:12: there is no setting `profiles.image.quotas.owner.open_file`
+      → did you mean `open_files`?
+    ");
+}
+
+#[test]
+fn the_audit_log_is_kept_for_a_time() {
+    assert_snapshot!(beside("[audit]\nkeep = \"0 days\"\nkeeps = 1\n"), @r#"
+    loadlock.toml:12: `audit.keep`: "0 days" is no length of time
+      → "365 days" or "for ever"
+    loadlock.toml:13: there is no setting `audit.keeps`
+      → did you mean `keep`?
+    "#);
+}

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use loadlock::{
     bucket::Credentials,
-    upload::{Method, Promote},
+    config::Authorizer,
+    hook::Hook,
+    upload::{ChecksumDemand, Method, Promote},
 };
 use loadlock_sigv4::{Bucket, Payload, Request, Signer, Style};
 use reqwest::Response;
@@ -411,6 +413,44 @@ async fn keys_are_for_those_whom_a_profile_offers_them() {
     let begun = json!({"profile": "image", "filename": "a.png", "content_type": "image/png", "size": 3, "method": "credentials"});
     let begun = world.ask(USER_TOKEN, "POST /v1/uploads", begun).await;
     assert_eq!(begun.refusal(), "422 method_not_offered");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn keys_are_offered_only_where_they_can_be_had() {
+    let mut world = World::vending().await;
+    let offered = async |world: &World| {
+        let image = world.ask("", "GET /v1/profiles/image", Value::Null).await;
+        let methods = image.json["methods"].as_array().unwrap();
+        let keys = world
+            .ask(USER_TOKEN, VEND, json!({"profile": "image"}))
+            .await;
+        assert_eq!(methods.contains(&json!("credentials")), keys.status == 201);
+        keys.status == 201
+    };
+    assert!(offered(&world).await);
+    world.profile("image", |image| image.checksum = Some(ChecksumDemand::Any));
+    assert!(!offered(&world).await);
+    world.profile("image", |image| image.checksum = None);
+    assert!(offered(&world).await);
+    let authorizer = Authorizer {
+        hook: Hook {
+            url: "http://127.0.0.1:9/".to_owned(),
+            secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap(),
+            timeout: Duration::from_secs(1),
+        },
+        profiles: vec!["image".to_owned()],
+    };
+    world
+        .restart(|config| config.authorizer = Some(authorizer))
+        .await;
+    assert!(!offered(&world).await);
+    world
+        .restart(|config| config.authorizer.as_mut().unwrap().profiles = vec!["post".to_owned()])
+        .await;
+    assert!(offered(&world).await);
+    world.restart(|config| config.credentials = None).await;
+    assert!(!offered(&world).await);
     world.end().await;
 }
 

@@ -1,6 +1,6 @@
 //! How the settings of inspection are written.
 
-use super::{Form, Secrecy, Type, Wrong, measures::measure, one_of, text};
+use super::{Form, Secrecy, Type, Wrong, measures::measure, name, one_of, text};
 use crate::{
     scan::Address,
     upload::{Mismatch, WhenUnscanned},
@@ -10,6 +10,8 @@ pub(crate) const MISMATCH: Form<Mismatch> = text("\"refuse\" or \"correct\"", |t
     let all = [("refuse", Mismatch::Refuse), ("correct", Mismatch::Correct)];
     one_of(text, &all)
 });
+
+pub(crate) const HOOK: Form<String> = text("\"pictures\"", name);
 
 pub(crate) const UNSCANNED: Form<WhenUnscanned> = text("\"reject\" or \"hold\"", |text| {
     let all = [
