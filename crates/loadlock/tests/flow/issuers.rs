@@ -1,6 +1,6 @@
 //! Who is asking, by the tokens of OpenID providers: what is taken, and every refusal by its name.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -643,6 +643,69 @@ async fn the_keys_known_serve_for_a_day_while_the_provider_is_down() {
     it.provider.is(State::Up);
     it.world.clock.advance(Duration::from_secs(5));
     assert_eq!(it.fresh(&it.key).await, 200);
+    it.world.end().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_keeps_nobody_waiting_whose_key_is_known() {
+    let it = Trusting::new().await;
+    assert_eq!(it.fresh(&it.key).await, 200);
+    it.provider.is(State::Silent);
+    it.world.clock.advance(6 * MINUTE);
+    let asked = it.provider.attempts();
+    let start = Instant::now();
+    for n in 0..10 {
+        let token = it.key.sign(&it.claiming("jti", format!("{n}").into()));
+        assert_eq!(it.status(&token).await, 200);
+    }
+    assert!(
+        start.elapsed() < Duration::from_millis(900),
+        "nobody waited"
+    );
+    it.provider.attempted(asked + 1).await;
+    assert_eq!(it.provider.attempts(), asked + 1, "one at a time");
+    // Of keys that nobody has asked for lately the provider is asked first, but not for long.
+    it.world.clock.advance(6 * MINUTE);
+    assert_eq!(it.fresh(&it.key).await, 200);
+    assert!(start.elapsed() < Duration::from_secs(3));
+    it.world.end().await;
+}
+
+#[tokio::test]
+async fn keys_are_renewed_while_they_serve() {
+    let it = Trusting::new().await;
+    let newer = Signer::new(Algorithm::ES256, "two");
+    assert_eq!(it.fresh(&it.key).await, 200);
+    it.provider.serve(&[&newer]);
+    it.world.clock.advance(6 * MINUTE);
+    assert_eq!(it.fresh(&it.key).await, 200, "it is still held");
+    // Nobody waited for the newer ones; another token each time, so that none is remembered.
+    let old = |n: i32| it.key.sign(&it.claiming("jti", n.into()));
+    let mut tried = 0;
+    while it.status(&old(tried)).await == 200 {
+        tried += 1;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(it.fresh(&newer).await, 200);
+    assert_eq!(it.provider.asked(), 2);
+    it.world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_known_waits_for_a_silent_provider_but_not_for_ever() {
+    let it = Trusting::new().await;
+    let unknown = Signer::new(Algorithm::ES256, "two");
+    assert_eq!(it.fresh(&it.key).await, 200);
+    it.provider.is(State::Silent);
+    it.world.clock.advance(MINUTE);
+    let start = Instant::now();
+    assert_eq!(it.fresh(&unknown).await, 401);
+    let waited = start.elapsed();
+    assert!((4..8).contains(&waited.as_secs()), "{waited:?}");
+    // It is not asked again at once, and those that are known do not notice.
+    assert_eq!(it.fresh(&unknown).await, 401);
+    assert_eq!(it.fresh(&it.key).await, 200);
+    assert!(start.elapsed() < waited + Duration::from_secs(2));
     it.world.end().await;
 }
 

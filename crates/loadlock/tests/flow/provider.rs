@@ -108,6 +108,8 @@ pub(crate) enum State {
     Moved,
     /// It answers more than anybody can want.
     Endless,
+    /// It answers nothing, ever.
+    Silent,
 }
 
 impl Provider {
@@ -126,8 +128,16 @@ impl Provider {
         };
         provider.serve(keys);
         let router = Router::new().fallback(move |uri: Uri| {
-            let answer = serves.lock().unwrap().answer(uri.path());
-            std::future::ready(answer)
+            let (answer, state) = {
+                let mut serves = serves.lock().unwrap();
+                (serves.answer(uri.path()), serves.state)
+            };
+            async move {
+                match state {
+                    State::Silent => std::future::pending().await,
+                    _ => answer,
+                }
+            }
         });
         tokio::spawn(async move { axum::serve(listener, router).await });
         provider
@@ -149,6 +159,18 @@ impl Provider {
 
     pub(crate) fn is(&self, state: State) {
         self.serves.lock().unwrap().state = state;
+    }
+
+    /// How often it was asked for anything.
+    pub(crate) fn attempts(&self) -> usize {
+        self.serves.lock().unwrap().asked.len()
+    }
+
+    /// Once it was asked so often.
+    pub(crate) async fn attempted(&self, times: usize) {
+        while self.attempts() < times {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// How often keys were asked for.

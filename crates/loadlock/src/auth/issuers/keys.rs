@@ -14,7 +14,7 @@ use jsonwebtoken::{
 use reqwest::{Client, StatusCode, Url, header::ACCEPT, redirect::Policy};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     auth::jwt::Jwt,
@@ -22,14 +22,18 @@ use crate::{
     error::{Error, Kind},
 };
 
-/// Keys are fetched again when they are older than this and a token needs them …
+/// Keys that are older than this are fetched again while they serve …
+const YOUNG: Duration = Duration::from_mins(5);
+/// … and serve up to this age unasked, so that a key that was dropped ends. Of a provider that failed the last time nothing is awaited …
 const FRESH: Duration = Duration::from_mins(10);
-/// … and serve until they are as old as this where that fails.
+/// … and of another no longer than this …
+const GRACE: Duration = Duration::from_secs(1);
+/// … while they are not as old as this.
 const STALE: Duration = Duration::from_hours(24);
 /// After one fetch there is none for this long, whatever keys are asked for, and none for the second after one that failed.
 const PAUSE: Duration = Duration::from_secs(30);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
-/// Within this a provider must have answered, and no longer than this may its answer be.
+/// Within this a provider must have given its keys, and no longer than this may an answer be.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_BYTES: usize = 256 << 10;
 /// More keys than this are not looked at, and not more than this under one name.
@@ -52,8 +56,8 @@ pub(super) struct ProviderKeys {
     at: Option<Url>,
     http: Client,
     held: RwLock<Held>,
-    /// One at a time fetches; who comes meanwhile waits, and finds what came.
-    fetching: Mutex<()>,
+    /// One at a time fetches; who has to wait for that finds what came.
+    fetching: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -90,11 +94,11 @@ impl ProviderKeys {
             at,
             http,
             held: RwLock::default(),
-            fetching: Mutex::default(),
+            fetching: Arc::default(),
         }
     }
 
-    /// The keys that may have signed a token. Where none is known, or those known are no longer fresh, the provider is asked.
+    /// The keys that may have signed a token. The provider is waited for only where none is known, or none that is fresh.
     pub(super) async fn fitting(
         self: &Arc<Self>,
         jwt: &Jwt<'_>,
@@ -102,13 +106,17 @@ impl ProviderKeys {
     ) -> Result<Vec<DecodingKey>, Error> {
         let held = self.held();
         let keys = held.fitting(jwt);
-        if !keys.is_empty() && held.is_younger(FRESH, now) {
+        let serve = !keys.is_empty() && held.is_younger(STALE, now);
+        if serve && held.is_younger(YOUNG, now) {
             return Ok(keys);
         }
-        let this = Arc::clone(self);
-        // In a task of its own: a caller who goes away takes nobody's answer along.
-        let refreshed = tokio::spawn(async move { this.refresh(now).await }).await;
-        refreshed.map_err(|error| Kind::Internal.caused_by(error))?;
+        let asked = self.ask(now);
+        if serve && (held.failed || held.is_younger(FRESH, now)) {
+            return Ok(keys);
+        }
+        let patience = if serve { GRACE } else { PATIENCE };
+        // Too late is as failed: what is held then decides.
+        let _ = timeout(patience, asked).await;
         let held = self.held();
         if held.is_younger(STALE, now) {
             return Ok(held.fitting(jwt));
@@ -125,14 +133,28 @@ impl ProviderKeys {
         held.clone()
     }
 
+    /// Asks the provider, unless somebody has lately, and ends when it has answered, whoever asked. That goes on by itself: a caller
+    /// who goes away takes nobody's answer along.
+    fn ask(self: &Arc<Self>, now: Timestamp) -> impl Future<Output = ()> + use<> {
+        let fetching = Arc::clone(&self.fetching);
+        if let Ok(turn) = Arc::clone(&fetching).try_lock_owned() {
+            let this = Arc::clone(self);
+            tokio::spawn(async move {
+                this.refresh(now).await;
+                drop(turn);
+            });
+        }
+        async move { drop(fetching.lock().await) }
+    }
+
     async fn refresh(&self, now: Timestamp) {
-        let _turn = self.fetching.lock().await;
         let mut held = self.held();
         if !held.may_try(now) {
             return;
         }
         held.tried_at = Some(now);
-        let fetched = self.fetch().await;
+        let fetched = timeout(PATIENCE, self.fetch()).await;
+        let fetched = fetched.unwrap_or_else(|_| Err("it does not answer".into()));
         held.failed = fetched.is_err();
         match fetched {
             Ok(keys) => {
