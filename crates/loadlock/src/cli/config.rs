@@ -33,7 +33,8 @@ fn text(settings: &[Effective]) -> String {
     let mut section = "";
     for setting in settings {
         // Each entry of a list of sections begins with its name.
-        let again = setting.section.starts_with('[') && setting.name == "name";
+        let named = ["name", "issuer"].contains(&setting.name.as_str());
+        let again = setting.section.starts_with('[') && named;
         let Some(line) = line(setting) else {
             lines.extend(chain(setting, settings));
             continue;

@@ -1,4 +1,4 @@
-//! The sections `[[issuers]]`.
+//! The sections `[[issuers]]`, or the variables `LOADLOCK_ISSUERS_*` for an only one.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ fn fetchable(url: &Url) -> Result<(), Wrong> {
 pub(super) fn read(root: &Section<'_>) -> Option<Vec<Issuer>> {
     let mut known: Vec<(String, String)> = Vec::new();
     let mut issuers = Vec::new();
-    for section in root.sections("issuers") {
+    for section in root.sections_or_variables("issuers") {
         issuers.push(issuer(section, &mut known));
     }
     issuers.into_iter().collect()

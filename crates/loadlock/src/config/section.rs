@@ -1,5 +1,7 @@
 //! Reads settings one by one, from the environment or the file, and notes every fault instead of stopping at the first.
 
+mod entries;
+
 use std::cell::RefCell;
 
 use toml::{
@@ -18,8 +20,10 @@ use crate::upload::Profile;
 /// A table of the file, and the variables that go over it.
 pub(super) struct Section<'r> {
     reader: &'r Reader<'r>,
-    /// `store.uploader`; empty for the outermost.
+    /// `store.uploader`; empty for the outermost, `[issuers]` for an entry of an array.
     path: String,
+    /// Whether variables go over it: not of several entries, of which nothing says which one is meant.
+    takes_variables: bool,
     table: Option<&'r DeTable<'r>>,
     place: Place,
     known: RefCell<Vec<String>>,
@@ -36,6 +40,7 @@ impl<'r> Section<'r> {
         Self {
             reader,
             path: String::new(),
+            takes_variables: true,
             table: reader.file.is_some().then_some(table),
             place: reader.place(None),
             known: RefCell::default(),
@@ -60,42 +65,11 @@ impl<'r> Section<'r> {
         Self {
             reader: self.reader,
             path: self.path_of(name),
+            takes_variables: self.takes_variables,
             table,
             place: self.reader.place(offset),
             known: RefCell::default(),
         }
-    }
-
-    /// The entries of an array of tables.
-    pub(super) fn sections(&self, name: &str) -> Vec<Self> {
-        self.known.borrow_mut().push(name.to_owned());
-        let Some((key, value)) = self.table.and_then(|table| table.get_key_value(name)) else {
-            return Vec::new();
-        };
-        let path = self.path_of(name);
-        let items = match value.get_ref() {
-            DeValue::Array(items) => items.iter().collect(),
-            _ => vec![value],
-        };
-        let mut sections = Vec::new();
-        for item in items {
-            match item.get_ref() {
-                DeValue::Table(table) if value.get_ref().is_array() => sections.push(Self {
-                    reader: self.reader,
-                    path: format!("[{path}]"),
-                    table: Some(table),
-                    place: self.reader.place(Some(item.span().start)),
-                    known: RefCell::default(),
-                }),
-                _ => {
-                    let place = self.reader.place(Some(key.span().start));
-                    let says = format!("{} is no list of sections", self.named(name));
-                    self.reader.fault(place, says, format!("[[{path}]]"));
-                    return sections;
-                }
-            }
-        }
-        sections
     }
 
     /// Whether the environment says something for this setting.
@@ -289,8 +263,7 @@ impl<'r> Section<'r> {
         if !known.iter().any(|known| known == name) {
             known.push(name.to_owned());
         }
-        // An entry of an array has no variable: nothing says which one is meant.
-        if !self.path.starts_with('[') {
+        if self.takes_variables {
             let variable = variable(&self.path_of(name));
             if let Some(text) = self.reader.variable(&variable) {
                 return Some((Found::Text(text), Place::Variable(variable)));
@@ -304,7 +277,7 @@ impl<'r> Section<'r> {
     /// Notes that a setting is not there.
     pub(super) fn missing(&self, name: &str, right: &str) {
         let variable = variable(&self.path_of(name));
-        let right = if self.path.starts_with('[') || self.reader.file.is_none() {
+        let right = if !self.takes_variables || self.reader.file.is_none() {
             format!("{name} = {right}")
         } else {
             format!("{name} = {right}, or {variable}")

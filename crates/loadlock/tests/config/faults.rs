@@ -441,7 +441,7 @@ fn issuers(text: &str) -> String {
 fn an_issuer_that_anybody_could_speak_for_is_a_fault() {
     assert_snapshot!(issuers("[[issuers]]\n"), @r#"
     loadlock.toml:3: `issuers.issuer` is missing
-      → issuer = "https://id.example.com", as tokens have it in `iss`
+      → issuer = "https://id.example.com", as tokens have it in `iss`, or LOADLOCK_ISSUERS_ISSUER
     loadlock.toml:3: `issuers.audience` is missing: tokens that were made for others would do
       → audience = ["https://uploads.example.com"]; for a user pool of Cognito, `client_ids`
     "#);
@@ -531,6 +531,31 @@ owner_prefix = "über:"
       → "access" or "id"
     loadlock.toml:15: `issuers.owner_prefix`: "über:" is longer than 64 letters, or has others than ASCII's
       → "staff:"
+    "#);
+}
+
+#[test]
+fn variables_that_mean_none_of_several_issuers_are_a_fault() {
+    let text = r#"[[issuers]]
+issuer = "https://id.example.com"
+audience = ["uploads"]
+owner_prefix = "a:"
+[[issuers]]
+issuer = "https://id.example.org"
+audience = ["uploads"]
+owner_prefix = "b:"
+"#;
+    let said = [("LOADLOCK_ISSUERS_AUDIENCE", "uploads")];
+    assert_snapshot!(faults(&[TOP, text, STORE, IMAGE].concat(), &said), @"
+    LOADLOCK_ISSUERS_AUDIENCE: nothing says which of the [[issuers]] is meant
+      → a line under the one that is
+    ");
+    let said = [("LOADLOCK_ISSUERS_ISSUER", "http://id.example.com")];
+    assert_snapshot!(faults(&[TOP, STORE, IMAGE].concat(), &said), @r#"
+    LOADLOCK_ISSUERS_*: `issuers.audience` is missing: tokens that were made for others would do
+      → audience = ["https://uploads.example.com"]; for a user pool of Cognito, `client_ids`
+    LOADLOCK_ISSUERS_ISSUER: `issuers.issuer` "http://id.example.com" is not https, so that anybody on the way could forge keys
+      → an address of https, or `jwks_url` beside it
     "#);
 }
 

@@ -3,9 +3,10 @@
 use std::{fs, time::Duration};
 
 use loadlock::{
+    auth::issuers::{Audience, Issuer},
     bucket::{Credentials, ReaderIdentity, ServerIdentity, Source, Style, UploaderIdentity},
     config::{
-        Origins,
+        Config, Origins,
         file::{Place, load},
     },
     upload::{ActiveContent, Method, Promote, Read},
@@ -35,6 +36,42 @@ fn the_least_that_is_said_makes_a_service() {
     assert_eq!(image.read, Read::Owner);
     assert_eq!(image.promote, Promote::OnComplete);
     assert_eq!(image.lifetimes.grant, Duration::from_mins(15));
+}
+
+#[test]
+fn an_only_issuer_may_come_from_variables() {
+    let variables = [
+        ("LOADLOCK_ISSUERS_ISSUER", "https://id.example.com"),
+        (
+            "LOADLOCK_ISSUERS_AUDIENCE",
+            "uploads,https://app.example.com",
+        ),
+    ];
+    let listed = |config: &Config| match &config.issuers.as_slice() {
+        [
+            Issuer {
+                name,
+                audience: Audience::Listed(audience),
+                owner_prefix,
+                ..
+            },
+        ] => format!("{name} {audience:?} {owner_prefix}"),
+        others => panic!("{others:?}"),
+    };
+    let settings = loaded(&[TOP, STORE, IMAGE].concat(), &variables).unwrap();
+    assert_eq!(
+        listed(&settings.config),
+        r#"https://id.example.com ["uploads", "https://app.example.com"] "#
+    );
+    let file = r#"[[issuers]]
+issuer = "https://id.example.org"
+owner_prefix = "staff:"
+"#;
+    let settings = loaded(&[TOP, file, STORE, IMAGE].concat(), &variables[1..]).unwrap();
+    assert_eq!(
+        listed(&settings.config),
+        r#"https://id.example.org ["uploads", "https://app.example.com"] staff:"#
+    );
 }
 
 const EVERYTHING: &str = r#"
