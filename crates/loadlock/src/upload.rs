@@ -12,7 +12,11 @@ pub mod quota;
 pub mod session;
 pub mod state;
 
-use std::{collections::BTreeMap, net::IpAddr, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    ops::RangeInclusive,
+};
 
 use jiff::Timestamp;
 
@@ -81,6 +85,8 @@ pub struct Narrowed {
     pub max_size_bytes: Option<u64>,
     /// What its final key begins with.
     pub key_prefix: Option<KeyPrefix>,
+    /// The form data that is the authorizer's own word, by name: no claim changes it.
+    pub fields: BTreeSet<String>,
 }
 
 impl Upload {

@@ -16,7 +16,6 @@ use crate::{
 
 /// What stands in for the application's own sentence, at most.
 const MAX_SENTENCE_CHARS: usize = 300;
-const MAX_VALUE_BYTES: usize = 2048;
 
 #[derive(Serialize)]
 struct Question<'a> {
@@ -162,19 +161,28 @@ fn understood(answer: &[u8], profile: &Profile) -> Result<Narrowing, Error> {
     }
     let key_prefix = answer.key_prefix.map(|text| text.parse::<KeyPrefix>());
     let metadata = answer.metadata.unwrap_or_default();
-    if metadata.values().any(|value| value.len() > MAX_VALUE_BYTES) {
-        return Err(broken("the authorizer's `metadata` is too long".into()));
-    }
-    check_entries(&metadata).map_err(|error| broken(error.message().to_owned()))?;
+    check_word(&metadata, profile).map_err(|error| broken(error.message().to_owned()))?;
     Ok(Narrowing {
         narrowed: Narrowed {
             max_size_bytes: answer.max_size,
             key_prefix: key_prefix
                 .transpose()
                 .map_err(|error| broken(error.to_string()))?,
+            fields: metadata.keys().cloned().collect(),
         },
         metadata,
     })
+}
+
+/// The application's form data is by the profile's rules as the client's is, and takes away none that must be there.
+fn check_word(metadata: &Metadata, profile: &Profile) -> Result<(), Error> {
+    profile.check_metadata(metadata)?;
+    let emptied = metadata.iter().filter(|(_, value)| value.is_empty());
+    let required = |name: &String| profile.metadata.get(name).is_some_and(|it| it.required);
+    match emptied.map(|(name, _)| name).find(|name| required(name)) {
+        Some(name) => Err(Kind::MetadataRefused.because(format!("`metadata.{name}` is required"))),
+        None => Ok(()),
+    }
 }
 
 /// A refusal stays one, whatever its sentence.

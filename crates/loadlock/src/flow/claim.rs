@@ -230,7 +230,14 @@ fn merged(app: &App, upload: &Upload, form: &Metadata) -> Result<Metadata, Error
     let profile = flow::profile(app, &upload.profile)?;
     let mut metadata = upload.metadata.clone();
     metadata.extend(form.clone());
-    // What came with the begin was held against the rules there, or is the authorizer's own.
+    if let Some(name) = (upload.narrowed.fields.iter())
+        .find(|name| metadata.get(*name) != upload.metadata.get(*name))
+    {
+        return Err(Kind::MetadataRefused.because(format!(
+            "`metadata.{name}` is the authorizer's word, which no claim changes"
+        )));
+    }
+    // What came with the begin was held against the rules there.
     profile.check_metadata(form)?;
     check_entries(&metadata)?;
     if profile.promote == Promote::OnClaim {

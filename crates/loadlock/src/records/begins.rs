@@ -28,7 +28,7 @@ const QUEUE: usize = 1024;
 /// How many are recorded in one transaction, and in one statement of it.
 const BATCH: usize = 512;
 const ROWS: usize = 64;
-const COLUMNS: usize = 22;
+const COLUMNS: usize = 23;
 
 /// The way to the writer.
 #[derive(Debug, Clone)]
@@ -165,11 +165,11 @@ async fn insert_rows(
     };
     let mut query = sqlx::query(AssertSqlSafe(Arc::clone(text)));
     for upload in rows {
-        let metadata = if upload.metadata.is_empty() {
-            None
-        } else {
-            Some(row::to_json(&upload.metadata)?)
-        };
+        let metadata = (!upload.metadata.is_empty()).then_some(&upload.metadata);
+        let metadata = metadata.map(row::to_json).transpose()?;
+        let fields = &upload.narrowed.fields;
+        let authorized = (!fields.is_empty()).then_some(fields);
+        let authorized = authorized.map(row::to_json).transpose()?;
         query = query
             .bind(row::id_bytes(upload.id))
             .bind(upload.profile.as_str())
@@ -187,6 +187,7 @@ async fn insert_rows(
             .bind(upload.address.map(|address| address.to_string()))
             .bind(upload.narrowed.max_size_bytes.map(row::signed))
             .bind(upload.narrowed.key_prefix.as_ref().map(KeyPrefix::as_str))
+            .bind(authorized)
             .bind(row::millis(upload.grant_expires_at))
             .bind(row::millis(upload.expires_at))
             .bind(row::millis(upload.next_due(upload.created_at())))
@@ -207,8 +208,8 @@ fn insert_text(rows: usize) -> String {
     let row = format!("({}'issued', 0)", "?, ".repeat(COLUMNS));
     format!(
         "INSERT INTO uploads (id, profile, owner, filename, content_type, size_bytes, checksum, metadata, method, \
-         multipart_id, return_to, staged_key, api_key, address, max_size_bytes, key_prefix, grant_expires_at, \
-         expires_at, next_attempt_at, reserved_bytes, counted_at, counted_on, state, attempts) VALUES {}",
+         multipart_id, return_to, staged_key, api_key, address, max_size_bytes, key_prefix, authorized, \
+         grant_expires_at, expires_at, next_attempt_at, reserved_bytes, counted_at, counted_on, state, attempts) VALUES {}",
         vec![row; rows].join(", ")
     )
 }

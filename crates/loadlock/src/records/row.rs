@@ -22,6 +22,7 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
     let metadata: Option<String> = row.try_get("metadata")?;
     let claim: Option<Vec<u8>> = row.try_get("claim_id")?;
     let size: Option<i64> = row.try_get("size_bytes")?;
+    let authorized: Option<String> = row.try_get("authorized")?;
     let most: Option<i64> = row.try_get("max_size_bytes")?;
     let id = upload_id(row.try_get("id")?)?;
     let owner: Owner = parsed(row, "owner")?;
@@ -49,6 +50,10 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
         narrowed: Narrowed {
             max_size_bytes: most.map(u64::try_from).transpose().map_err(decode)?,
             key_prefix: optional(row, "key_prefix")?,
+            fields: authorized
+                .map(|text| from_json(&text))
+                .transpose()?
+                .unwrap_or_default(),
         },
         multipart_id: row.try_get("multipart_id")?,
         return_to: row.try_get("return_to")?,

@@ -18,6 +18,7 @@ use loadlock::{
     auth::{Caller, Claims, Who},
     config::Authorizer,
     hook::Hook,
+    upload::{MetadataRule, OtherMetadata},
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -340,28 +341,85 @@ async fn a_prefix_stands_before_the_final_key() {
     world.end().await;
 }
 
-#[tokio::test]
-async fn the_application_s_metadata_goes_before_the_client_s() {
-    let (mut world, application) = asking(&[]).await;
+/// The profile takes a title, a tenant and a plan, and nothing else.
+fn with_rules(world: &mut World) {
+    let rule = |required: bool, values: &[&str], pattern: Option<&str>| MetadataRule {
+        required,
+        max_length_bytes: 20,
+        values: values.iter().map(|&value| value.to_owned()).collect(),
+        pattern: pattern.map(|text| text.parse().unwrap()),
+    };
+    let rules = [
+        ("title", rule(true, &[], None)),
+        ("tenant", rule(false, &[], Some("t[0-9]+|another's"))),
+        ("plan", rule(false, &["free", "paid"], None)),
+    ];
     world.profile("image", |image| {
-        image.other_metadata = loadlock::upload::OtherMetadata::Refuse;
-        let rule = loadlock::upload::MetadataRule {
-            required: false,
-            max_length_bytes: 20,
-            values: vec![],
-            pattern: None,
-        };
-        let names = ["title", "tenant"].map(|name| (name.to_owned(), rule.clone()));
-        image.metadata = names.into();
+        image.other_metadata = OtherMetadata::Refuse;
+        image.metadata = rules.map(|(name, rule)| (name.to_owned(), rule)).into();
     });
-    application.says(json!({"allow": true, "metadata": {"tenant": "t42", "plan": "paid"}}));
+}
+
+#[tokio::test]
+async fn the_application_s_metadata_goes_before_the_client_s_and_no_claim_changes_it() {
+    let (mut world, application) = asking(&[]).await;
+    with_rules(&mut world);
+    application.says(json!({"allow": true, "metadata": {"tenant": "t42"}}));
     let done = stored(&world, &begin(&world).await).await;
-    let expected = json!({"title": "mine", "tenant": "t42", "plan": "paid"});
+    let expected = json!({"title": "mine", "tenant": "t42"});
     assert_eq!(done.json["file"]["metadata"], expected);
-    // And a claim of it is held against the rules by what the claim itself brings.
-    let claim = json!({"ids": [done.text("/id")], "owner": "me", "metadata": {"title": "two"}});
-    let claimed = world.ask(API_KEY, "POST /v1/uploads/claim", claim).await;
-    assert_eq!(claimed.text("/files/0/metadata/plan"), "paid");
+    let claim = async |form: Value| {
+        let claim = json!({"ids": [done.text("/id")], "owner": "me", "metadata": form});
+        world.ask(API_KEY, "POST /v1/uploads/claim", claim).await
+    };
+    for changed in ["t43", ""] {
+        let refused = claim(json!({"title": "two", "tenant": changed})).await;
+        assert_eq!(refused.refusal(), "422 metadata_refused");
+    }
+    let claimed = claim(json!({"title": "two", "tenant": "t42", "plan": "free"})).await;
+    let expected = json!({"title": "two", "tenant": "t42", "plan": "free"});
+    assert_eq!(claimed.json["files"][0]["metadata"], expected);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_claim_changes_no_word_of_the_application_s_before_it_is_stored_either() {
+    let (world, application) = asking(&[]).await;
+    application.says(json!({"allow": true, "metadata": {"tenant": "t42"}}));
+    let mut post = photo();
+    post["profile"] = "post".into();
+    let begun = world.ask(USER_TOKEN, BEGIN, post).await;
+    assert_eq!(world.put_grant(&begun.json["grant"], PNG).await, 200);
+    let claim = async |form: Value| {
+        let claim = json!({"ids": [begun.text("/id")], "owner": "me", "metadata": form});
+        world.ask(API_KEY, "POST /v1/uploads/claim", claim).await
+    };
+    let refused = claim(json!({"tenant": "t43"})).await;
+    assert_eq!(refused.refusal(), "422 metadata_refused");
+    let claimed = claim(json!({"album": "trip"})).await;
+    let expected = json!({"title": "mine", "tenant": "t42", "album": "trip"});
+    assert_eq!(claimed.json["files"][0]["metadata"], expected);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_application_s_metadata_is_by_the_profile_s_rules() {
+    let (mut world, application) = asking(&[]).await;
+    with_rules(&mut world);
+    for wrong in [
+        json!({"colour": "red"}),
+        json!({"plan": "gold"}),
+        json!({"tenant": "42"}),
+        json!({"title": "more than twenty bytes"}),
+        json!({"title": ""}),
+    ] {
+        application.says(json!({"allow": true, "metadata": wrong}));
+        assert_eq!(begin(&world).await.refusal(), "503 unavailable", "{wrong}");
+    }
+    assert_eq!(world.rows("uploads").await, 0);
+    application.says(json!({"allow": true, "metadata": {"plan": "paid", "tenant": ""}}));
+    let done = stored(&world, &begin(&world).await).await;
+    assert_eq!(done.json["file"]["metadata"]["plan"], "paid");
     world.end().await;
 }
 
