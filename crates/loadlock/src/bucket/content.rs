@@ -12,7 +12,7 @@ use super::{Bucket, CALL, Object, Trouble, failed, trouble};
 use crate::{
     auth::Secret,
     error::{Error, Kind},
-    upload::ObjectKey,
+    upload::{ObjectKey, Upload},
 };
 
 impl Bucket {
@@ -52,17 +52,23 @@ impl Bucket {
         Ok(Secret::new(signed.uri().to_owned()))
     }
 
-    /// Takes the content of a staged object away and leaves an empty one in its place, if there is one: with
-    /// `if-none-match` its grant cannot be used again.
-    pub async fn empty_staged(&self, key: &ObjectKey) -> Result<(), Error> {
-        let staged = self.staged(key).await?;
-        if staged.is_none_or(|Object { size_bytes, .. }| size_bytes == 0) {
-            return Ok(());
-        }
+    /// Takes away what was sent, and leaves an empty object in its place: with `if-none-match` its grant cannot be used again,
+    /// nor for the first time. Says whether its grant is of that kind.
+    pub async fn close_staged(&self, upload: &Upload) -> Result<bool, Error> {
+        let bars = self.is_written_once(upload);
+        let key = &upload.staged_key;
         let put = self.client.put_object();
         let put = put.bucket(&*self.staging).key(key.as_str());
         let put = put.body(ByteStream::from_static(b""));
-        put.send().await.map(drop).map_err(failed)
+        let put = match self.staged(key).await? {
+            Some(Object { size_bytes: 0, .. }) => return Ok(bars),
+            Some(_) => put,
+            // Something may come just now, and would not be taken away: it is to be done again then.
+            None if bars => put.if_none_match("*"),
+            None => return Ok(false),
+        };
+        put.send().await.map_err(failed)?;
+        Ok(bars)
     }
 }
 

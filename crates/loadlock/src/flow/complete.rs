@@ -11,7 +11,7 @@ use crate::{
     auth::{Caller, Who},
     bucket::{Completed, Part},
     error::{Error, Kind},
-    flow::{self, revoke, work, work::lease},
+    flow::{self, end, revoke, work, work::lease},
     records::{Act, Change, FileChange, Outcome},
     upload::{File, PartNumber, Rejection, State, Upload, UploadId},
 };
@@ -143,6 +143,9 @@ async fn drive(app: App, by: Option<Caller>, mut upload: Upload) -> Result<Uploa
         };
         work(&app, leased).await?;
         upload = flow::reload(&app, upload.id).await?;
+    }
+    if upload.state.is_ended() && upload.lingers {
+        end::clear(&app, &upload).await;
     }
     Ok(upload)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::{
     app::App,
@@ -12,12 +13,16 @@ use crate::{
     flow::{
         self,
         complete::{step, step_by},
+        work::{LEASE, work},
     },
+    records::{Change, FileChange, Outcome},
     upload::{Method, State, Upload, UploadId},
 };
 
 /// How often an abort is tried again when the upload moves under its hands.
 const TRIES: usize = 5;
+/// How long a caller waits for what is cleared away.
+const MOMENT: Duration = Duration::from_secs(2);
 /// The store's clock may be behind ours, and a grant holds through its last second.
 const MARGIN: Duration = Duration::from_mins(1);
 
@@ -33,6 +38,7 @@ pub async fn abort(app: &App, caller: &Caller, id: UploadId) -> Result<Upload, E
         let now_is = step_by(app, Some(caller), &upload, aborted).await?;
         if now_is.state.is_ended() {
             tracing::info!(%id, "abort");
+            clear(app, &now_is).await;
             return Ok(now_is);
         }
     }
@@ -48,7 +54,24 @@ pub(super) async fn expire(app: &App, leased: &Upload) -> Result<(), Error> {
     Ok(())
 }
 
-/// Clears away what an upload that is stored or has ended left in the store.
+/// Clears away at once, so that there is room again when this returns; what is slow or fails the background does.
+pub(super) async fn clear(app: &App, upload: &Upload) {
+    let (id, app, upload) = (upload.id, app.clone(), upload.clone());
+    let clearing = async move {
+        let now = app.clock.now();
+        let leased = app.records.lease(&upload, now, after(now, LEASE)).await?;
+        match leased {
+            Some(leased) => work(&app, leased).await,
+            None => Ok(()),
+        }
+    };
+    // A task of its own: a caller who hangs up does not stop it half-way.
+    if let Ok(Ok(Err(error))) = timeout(MOMENT, tokio::spawn(clearing)).await {
+        tracing::warn!(%id, %error, source = error.sources(), "not cleared away yet");
+    }
+}
+
+/// Clears away what an upload that is stored or has ended left in the store. It counts until that is done.
 pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
     app.bucket
         .delete_staged_below(&leased.held_prefix())
@@ -70,51 +93,67 @@ pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
             }
         }
     }
-    let due = [
-        clean_staged(app, leased, now).await?,
-        clean_kept(app, leased, now).await?,
-    ];
-    app.records
-        .schedule(leased, due.into_iter().flatten().min())
-        .await
+    let staged = clean_staged(app, leased, now).await?;
+    let mut cleaned = leased.clone();
+    if leased.lingers && staged.is_over {
+        let file = app.records.file(leased.id).await?;
+        cleaned = cleaned.clear(file.map(|file| file.size_bytes));
+    }
+    let mut due = staged.again;
+    match leased.state.kept() {
+        Some(kept) if now < kept.until => due = due.into_iter().chain([kept.until]).min(),
+        Some(kept) => {
+            app.bucket.delete_staged(&kept.key).await?;
+            cleaned = cleaned.forget_kept();
+        }
+        None => {}
+    }
+    if cleaned == *leased {
+        return app.records.schedule(leased, due).await;
+    }
+    let change = Change {
+        from: leased,
+        to: &cleaned,
+        due,
+        file: FileChange::Keep,
+        by: None,
+    };
+    // Whoever has moved it on has it cleaned again.
+    let (Outcome::Done | Outcome::Lost) = app.records.change(&[change], now).await?;
+    Ok(())
 }
 
-/// Clears away what was sent; when it is to be done again.
-async fn clean_staged(
-    app: &App,
-    leased: &Upload,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, Error> {
-    let key = &leased.staged_key;
+/// How it stands with what was sent.
+struct Staged {
+    /// Nothing of it is left, and nothing can come.
+    is_over: bool,
+    /// When to look again.
+    again: Option<Timestamp>,
+}
+
+/// Clears away what was sent.
+async fn clean_staged(app: &App, leased: &Upload, now: Timestamp) -> Result<Staged, Error> {
     // Deleted earlier, a URL with `if-none-match` would work once more. Parts need the server to become an object.
     let dead_at = after(leased.grant_expires_at, MARGIN);
     if leased.method != Method::Multipart && now < dead_at {
-        if leased.state.is_ended() {
-            app.bucket.empty_staged(key).await?;
-        }
-        return Ok(Some(dead_at));
+        let is_shown = matches!(
+            leased.state,
+            State::Stored {
+                deleted_at: None,
+                ..
+            }
+        );
+        let is_closed = !is_shown && app.bucket.close_staged(leased).await?;
+        return Ok(Staged {
+            // What somebody with temporary credentials may send beside it counts as soon as it is found.
+            is_over: is_closed || leased.method == Method::Credentials,
+            again: Some(dead_at),
+        });
     }
-    app.bucket.delete_staged(key).await?;
-    // What was still on its way, to staging or from it, has arrived by then.
-    Ok((now < leased.expires_at).then_some(leased.expires_at))
-}
-
-/// Clears away what was kept, once its time is over; else says when that is.
-async fn clean_kept(
-    app: &App,
-    leased: &Upload,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, Error> {
-    let State::Rejected {
-        quarantined: Some(kept),
-        ..
-    } = &leased.state
-    else {
-        return Ok(None);
-    };
-    if now < kept.until {
-        return Ok(Some(kept.until));
-    }
-    app.bucket.delete_staged(&kept.key).await?;
-    Ok(None)
+    app.bucket.delete_staged(&leased.staged_key).await?;
+    Ok(Staged {
+        is_over: true,
+        // What was still on its way, to staging or from it, has arrived by then.
+        again: (now < leased.expires_at).then_some(leased.expires_at),
+    })
 }

@@ -7,7 +7,7 @@ use crate::{
     auth::{Caller, Scope, Who},
     bucket::grant::{DisplayUrl, Reading},
     error::{Error, Kind},
-    flow,
+    flow::{self, end},
     records::{Change, FileChange, Outcome},
     upload::{File, ObjectKey, Owner, State, UploadId},
 };
@@ -165,6 +165,7 @@ pub async fn delete_file(app: &App, caller: &Caller, id: UploadId) -> Result<(),
         };
         if app.records.change(&[change], now).await? == Outcome::Done {
             tracing::info!(%id, "delete");
+            end::clear(app, &deleted).await;
             return Ok(());
         }
     }

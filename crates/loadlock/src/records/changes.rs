@@ -223,7 +223,7 @@ async fn apply(
     let due = if waits { Some(now) } else { change.due };
     let done = sqlx::query(
         "UPDATE uploads SET state = $1, facts = $2, claim_id = $3, attempts = $4, lease_until = NULL, \
-         next_attempt_at = $5, reserved_bytes = $9 WHERE id = $6 AND state = $7 AND attempts = $8",
+         next_attempt_at = $5, reserved_bytes = $9, lingers = $10, kept_bytes = $11 WHERE id = $6 AND state = $7 AND attempts = $8",
     )
     .bind(to.state.name())
     .bind(row::facts(&to.state)?)
@@ -234,6 +234,8 @@ async fn apply(
     .bind(from.state.name())
     .bind(i64::from(from.attempt))
     .bind(row::signed(to.reserved_bytes))
+    .bind(i64::from(to.lingers))
+    .bind(to.state.kept_bytes().map(row::signed))
     .execute(&mut *connection)
     .await?;
     if done.rows_affected() == 0 {
@@ -256,6 +258,8 @@ async fn apply(
 fn told(change: &Change<'_>, file_bytes: Option<u64>, now: Timestamp) -> Option<Entry> {
     let Change { from, to, by, .. } = change;
     let act = match (&from.state, &to.state) {
+        // What was left behind is cleared away.
+        _ if from.lingers && !to.lingers => return None,
         // A scanner was asked again, and could say no more; or what was kept goes, and whoever said so writes it down.
         (_, State::Issued)
         | (State::Received { unscanned: Some(_) }, State::Received { .. })

@@ -41,6 +41,7 @@ pub(super) fn upload(row: &SqliteRow) -> Result<Upload> {
         content_type: optional(row, "content_type")?,
         size_bytes: size.map(u64::try_from).transpose().map_err(decode)?,
         reserved_bytes: unsigned(row, "reserved_bytes")?,
+        lingers: row.try_get::<i64, _>("lingers")? != 0,
         checksum: optional(row, "checksum")?,
         metadata: metadata
             .map(|text| from_json(&text))

@@ -81,9 +81,10 @@ impl Records {
 async fn recount(connection: &mut SqliteConnection) -> Result<Counts, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT uploads.profile, uploads.owner, counted_at AS address, counted_on AS day, \
-         CAST(COALESCE(SUM(files.size_bytes), 0) AS BIGINT) AS stored_bytes, COUNT(files.id) AS stored_files, \
-         CAST(SUM(CASE WHEN state IN ('issued', 'received', 'ready') THEN reserved_bytes ELSE 0 END) AS BIGINT) AS open_bytes, \
-         CAST(SUM(CASE WHEN state IN ('issued', 'received', 'ready') THEN 1 ELSE 0 END) AS BIGINT) AS open_files, \
+         CAST(COALESCE(SUM(CASE WHEN lingers = 0 THEN files.size_bytes END), 0) + COALESCE(SUM(kept_bytes), 0) AS BIGINT) AS stored_bytes, \
+         COUNT(CASE WHEN lingers = 0 THEN files.id END) + COUNT(kept_bytes) AS stored_files, \
+         CAST(SUM(CASE WHEN lingers = 1 OR state IN ('issued', 'received', 'ready') THEN reserved_bytes ELSE 0 END) AS BIGINT) AS open_bytes, \
+         CAST(SUM(CASE WHEN lingers = 1 OR state IN ('issued', 'received', 'ready') THEN 1 ELSE 0 END) AS BIGINT) AS open_files, \
          COUNT(*) AS begun \
          FROM uploads LEFT JOIN files ON files.id = uploads.id GROUP BY 1, 2, 3, 4",
     )

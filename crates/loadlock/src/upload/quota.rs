@@ -1,16 +1,15 @@
 //! Quotas: how much may be stored, under way and begun, and what an upload counts as.
 
+mod exceeded;
+
 use std::{
     collections::BTreeMap,
-    fmt,
     net::{IpAddr, Ipv6Addr},
     ops::{Add, Sub},
 };
 
-use serde_json::json;
-
-use super::{State, Upload, profile::in_words};
-use crate::error::{Error, Kind};
+pub use self::exceeded::Exceeded;
+use super::{State, Upload};
 
 /// The most there may be; what is not said is not limited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,18 +91,6 @@ pub enum Measure {
     UploadsPerDay,
 }
 
-/// An upload that no longer fits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exceeded {
-    pub reach: Reach,
-    pub measure: Measure,
-    pub profile: String,
-    pub limit: u64,
-    /// None where it is not for whoever asked to know.
-    pub used: Option<u64>,
-    pub asked: u64,
-}
-
 impl Counter {
     /// An owner's uploads within a profile, or over all of them where none is named; a profile's where no owner is.
     pub fn of(profile: &str, owner: &str) -> Self {
@@ -116,27 +103,33 @@ impl Counter {
 }
 
 impl Upload {
-    /// What it counts as, as it stands.
+    /// What it counts as, as it stands. What is kept of a rejected one counts as stored.
     pub fn usage(&self) -> Usage {
-        let bytes = i64::try_from(self.reserved_bytes).unwrap_or(i64::MAX);
-        match &self.state {
-            State::Issued | State::Received { .. } | State::Ready { .. } => Usage {
-                open_bytes: bytes,
-                open_files: 1,
-                ..Usage::default()
-            },
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let bytes = signed(self.reserved_bytes);
+        let open = Usage {
+            open_bytes: bytes,
+            open_files: 1,
+            ..Usage::default()
+        };
+        let stored = |bytes: i64| Usage {
+            stored_bytes: bytes,
+            stored_files: 1,
+            ..Usage::default()
+        };
+        let usage = match &self.state {
+            _ if self.lingers => open,
+            State::Issued | State::Received { .. } | State::Ready { .. } => open,
             State::Stored {
                 deleted_at: None, ..
-            } => Usage {
-                stored_bytes: bytes,
-                stored_files: 1,
-                ..Usage::default()
-            },
+            } => stored(bytes),
             State::Stored { .. }
             | State::Rejected { .. }
             | State::Expired { .. }
             | State::Aborted { .. } => Usage::default(),
-        }
+        };
+        let kept = self.state.kept_bytes().map(signed);
+        usage + kept.map_or(Usage::default(), stored)
     }
 
     /// Where it counts.
@@ -318,84 +311,6 @@ impl Measure {
     }
 }
 
-impl fmt::Display for Exceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limit = self.limit;
-        let size = in_words(limit);
-        let sum = |used: u64| in_words(used.saturating_add(self.asked));
-        let sum = self
-            .used
-            .map(|used| format!(", and {} would be", sum(used)));
-        let sum = sum.unwrap_or_default();
-        let here = match self.reach {
-            Reach::Owner => "here",
-            Reach::Total => "in all",
-            Reach::All => return self.full(f),
-        };
-        match self.measure {
-            Measure::StoredBytes => {
-                write!(f, "you may store at most {size} {here}{sum}")
-            }
-            Measure::StoredFiles => write!(f, "you may store at most {limit} files {here}"),
-            Measure::OpenBytes => write!(
-                f,
-                "you may have at most {size} under way {here}{sum}: finish what has begun, or abort it"
-            ),
-            Measure::OpenFiles => write!(
-                f,
-                "you may have at most {limit} uploads under way {here}: finish one, or abort it"
-            ),
-            Measure::UploadsPerDay => write!(
-                f,
-                "you may begin at most {limit} uploads a day {here}: the next day begins at 00:00 UTC"
-            ),
-        }
-    }
-}
-
-impl Exceeded {
-    /// What others have stored is nobody's business.
-    fn full(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let profile = &self.profile;
-        match self.measure {
-            Measure::StoredBytes | Measure::StoredFiles => {
-                write!(f, "there is no room left in `{profile}`")
-            }
-            Measure::OpenBytes | Measure::OpenFiles => write!(
-                f,
-                "as many uploads of `{profile}` as there may be are under way: try again later"
-            ),
-            Measure::UploadsPerDay => write!(
-                f,
-                "no more uploads of `{profile}` begin today: the next day begins at 00:00 UTC"
-            ),
-        }
-    }
-}
-
-impl From<Exceeded> for Error {
-    fn from(exceeded: Exceeded) -> Self {
-        let Exceeded {
-            reach,
-            measure,
-            limit,
-            used,
-            asked,
-            ..
-        } = &exceeded;
-        let quota = format!("{}.{}", reach.as_str(), measure.as_str());
-        let mut details = json!({ "quota": quota, "asked": asked });
-        if *reach != Reach::All {
-            details["limit"] = (*limit).into();
-        }
-        if let Some(used) = used {
-            details["used"] = (*used).into();
-        }
-        let error = Kind::QuotaExceeded.because(exceeded.to_string());
-        error.with_details(details)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -409,28 +324,5 @@ mod tests {
         check("203.0.113.7", "203.0.113.7");
         check("::ffff:203.0.113.7", "203.0.113.7");
         check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::");
-    }
-
-    #[test]
-    fn refusals_are_sentences() {
-        let says = |reach, measure| {
-            let exceeded = Exceeded {
-                reach,
-                measure,
-                profile: "image".to_owned(),
-                limit: 1 << 30,
-                used: Some(1 << 30),
-                asked: 1,
-            };
-            exceeded.to_string()
-        };
-        assert_eq!(
-            says(Reach::Owner, Measure::StoredBytes),
-            "you may store at most 1 GiB here, and 1.1 GiB would be"
-        );
-        assert_eq!(
-            says(Reach::All, Measure::StoredBytes),
-            "there is no room left in `image`"
-        );
     }
 }

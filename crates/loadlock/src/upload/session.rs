@@ -59,6 +59,7 @@ impl Session {
             staged_key: key,
             // As much as its profile takes, which whoever finds it knows.
             reserved_bytes: 0,
+            lingers: false,
             multipart_id: None,
             return_to: None,
             grant_expires_at: self.expires_at,

@@ -6,6 +6,7 @@
 //! ```
 
 mod aside;
+mod clear;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -159,7 +160,7 @@ impl Upload {
         let claim_by = (promote == Promote::OnClaim).then_some(deadline);
         match self.state {
             State::Received { .. } => Ok(Self {
-                reserved_bytes: inspected.size_bytes,
+                reserved_bytes: self.most_bytes(inspected.size_bytes),
                 ..self.into_state(State::Ready {
                     inspected,
                     claim_by,
@@ -207,7 +208,8 @@ impl Upload {
                 ref inspected,
                 ..
             } => Ok(Self {
-                reserved_bytes: inspected.size_bytes,
+                reserved_bytes: self.most_bytes(inspected.size_bytes),
+                lingers: self.may_grow(),
                 ..self.into_state(State::Stored {
                     key,
                     deleted_at: None,
@@ -222,7 +224,7 @@ impl Upload {
         match self.state {
             State::Issued | State::Received { .. } | State::Ready { .. } => {
                 let copy = self.state.copy().cloned();
-                Ok(self.into_state(State::Rejected {
+                Ok(self.into_end(State::Rejected {
                     reason,
                     copy,
                     quarantined: None,
@@ -283,7 +285,7 @@ impl Upload {
         let copy = self.state.copy().cloned();
         match self.state {
             State::Issued | State::Received { .. } | State::Ready { .. } => {
-                Ok(self.into_state(State::Expired { copy }))
+                Ok(self.into_end(State::Expired { copy }))
             }
             _ => Err(self.state.refusal()),
         }
@@ -307,7 +309,7 @@ impl Upload {
             | State::Received { .. }
             | State::Ready {
                 claim_by: Some(_), ..
-            } => Ok(self.into_state(end)),
+            } => Ok(self.into_end(end)),
             State::Ready { claim_by: None, .. } => Err(Refused::Claimed),
             _ => Err(self.state.refusal()),
         }
@@ -324,6 +326,7 @@ impl Upload {
                     key,
                     deleted_at: Some(now),
                 },
+                lingers: true,
                 attempt: self.attempt + 1,
                 ..self
             }),
@@ -343,6 +346,14 @@ impl Upload {
             | State::Rejected { .. }
             | State::Expired { .. }
             | State::Aborted { .. } => now,
+        }
+    }
+
+    /// It counts on until what it leaves behind is cleared away.
+    fn into_end(self, end: State) -> Self {
+        Self {
+            lingers: true,
+            ..self.into_state(end)
         }
     }
 
@@ -382,6 +393,7 @@ mod tests {
             content_type: "image/png".parse().ok(),
             size_bytes: Some(3),
             reserved_bytes: 3,
+            lingers: false,
             checksum: None,
             metadata: Metadata::new(),
             method: Method::Put,
@@ -422,6 +434,7 @@ mod tests {
         Quarantined {
             key: ObjectKey::new("quarantine/x".to_owned()),
             until: Timestamp::UNIX_EPOCH,
+            size_bytes: Some(3),
         }
     }
 

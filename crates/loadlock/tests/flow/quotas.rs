@@ -7,13 +7,15 @@ use loadlock::{
     auth::{Caller, Scope, Who},
     config::Config,
     records::{NewBegin, Records},
-    upload::{Profile, Quota, Upload},
+    upload::{ObjectKey, Profile, Quota, Upload},
 };
 use serde_json::{Value, json};
 
 use crate::world::{API_KEY, Answer, OTHER_TOKEN, PNG, USER_TOKEN, World};
 
 const BEGIN: &str = "POST /v1/uploads";
+/// A grant is dead by then.
+const GRANT: Duration = Duration::from_mins(16);
 
 fn photo() -> Value {
     json!({"profile": "image", "filename": "a.png", "content_type": "image/png", "size": PNG.len()})
@@ -68,6 +70,40 @@ fn fields(begun: &Answer) -> Vec<(String, String)> {
 
 async fn store(world: &World, begun: &Answer) {
     assert_eq!(world.put_grant(&begun.json["grant"], PNG).await, 200);
+    complete(world, begun).await;
+}
+
+/// Sends it, as far as the store lets it in.
+async fn send(world: &World, begun: &Answer) {
+    let grant = &begun.json["grant"];
+    if grant["fields"].is_object() {
+        let fields = fields(begun);
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (&**n, &**v)).collect();
+        world.post(&begun.text("/grant/url"), &fields, PNG).await;
+    } else {
+        let part = grant.pointer("/parts/0").unwrap_or(grant);
+        world.put_grant(part, PNG).await;
+    }
+}
+
+async fn bytes_in_staging(world: &World) -> u64 {
+    let mut bytes = 0;
+    for key in world.lies_in("staging").await {
+        let found = world.app.bucket.staged(&ObjectKey::new(key)).await.unwrap();
+        bytes += found.map_or(0, |object| object.size_bytes);
+    }
+    bytes
+}
+
+/// What counts for the user: open bytes and files, stored bytes and files.
+async fn used(world: &World) -> [u64; 4] {
+    let usage = world.ask(USER_TOKEN, "GET /v1/usage", Value::Null).await;
+    let used = &usage.json["total"]["used"];
+    let names = ["open_bytes", "open_files", "stored_bytes", "stored_files"];
+    names.map(|name| used[name].as_u64().unwrap())
+}
+
+async fn complete(world: &World, begun: &Answer) {
     let path = format!("POST /v1/uploads/{}/complete", begun.text("/id"));
     let done = world.ask(&begun.text("/token"), &path, Value::Null).await;
     assert_eq!(done.status, 200, "{done:?}");
@@ -289,12 +325,117 @@ async fn a_form_of_which_nothing_is_known_reserves_the_most_it_may_bring() {
     let path = format!("POST /v1/uploads/{}/complete", begun.text("/id"));
     let done = world.ask(&begun.text("/token"), &path, Value::Null).await;
     assert_eq!(done.text("/state"), "stored");
-    let usage = world.ask(USER_TOKEN, "GET /v1/usage", Value::Null).await;
-    let used = &usage.json["total"]["used"];
-    assert_eq!(
-        (&used["open_bytes"], &used["stored_bytes"]),
-        (&json!(0), &json!(PNG.len()))
-    );
+    // It can be sent again, as large as it may be, until its grant ends.
+    assert_eq!(used(&world).await, [most, 1, 0, 0]);
+    let again = world.post(&begun.text("/grant/url"), &fields, PNG).await;
+    assert!(again.status().is_success());
+    world.clock.advance(GRANT);
+    world.work().await;
+    assert_eq!(used(&world).await, [0, 0, PNG.len() as u64, 1]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn whoever_gives_up_and_sends_all_the_same_gets_no_more_into_staging_than_quotas_let_in() {
+    let size = PNG.len() as u64;
+    for (method, let_in) in [("put", 10), ("multipart", 10), ("post", 3)] {
+        let quota = Quota {
+            open_bytes: Some(3 * size),
+            ..Quota::default()
+        };
+        let world = of_owners(quota).await;
+        let mut wish = photo();
+        wish["method"] = method.into();
+        let mut begun = 0;
+        for _ in 0..10 {
+            let answer = begin(&world, USER_TOKEN, wish.clone()).await;
+            if answer.status == 201 {
+                begun += 1;
+                abort(&world, &answer).await;
+                send(&world, &answer).await;
+            }
+        }
+        assert_eq!(begun, let_in, "{method}");
+        assert!(bytes_in_staging(&world).await <= 3 * size, "{method}");
+        world.clock.advance(GRANT);
+        world.work().await;
+        assert_eq!(bytes_in_staging(&world).await, 0, "{method}");
+        assert_eq!(used(&world).await, [0; 4], "{method}");
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_deletes_what_was_stored_leaves_nothing_in_staging_that_counts_for_nothing() {
+    let size = PNG.len() as u64;
+    for (method, counts) in [("put", 0), ("multipart", 0), ("post", size)] {
+        let world = World::new().await;
+        let mut wish = photo();
+        wish["method"] = method.into();
+        let begun = begins(&world, wish).await;
+        send(&world, &begun).await;
+        complete(&world, &begun).await;
+        let delete = format!("DELETE /v1/files/{}", begun.text("/id"));
+        let deleted = world.ask(USER_TOKEN, &delete, Value::Null).await;
+        assert_eq!(deleted.status, 204);
+        send(&world, &begun).await;
+        assert_eq!(bytes_in_staging(&world).await, counts, "{method}");
+        assert_eq!(used(&world).await[0], counts, "{method}");
+        world.clock.advance(GRANT);
+        world.work().await;
+        assert_eq!(used(&world).await, [0; 4], "{method}");
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn where_a_store_lets_a_put_be_repeated_it_counts_until_its_grant_ends() {
+    let quota = Quota {
+        open_files: Some(1),
+        ..Quota::default()
+    };
+    let world = with(|config| {
+        config.store.conditional_writes = false;
+        image(config).quotas.owner = quota;
+    })
+    .await;
+    let begun = begins(&world, photo()).await;
+    abort(&world, &begun).await;
+    assert_eq!(world.put_grant(&begun.json["grant"], PNG).await, 200);
+    refused(&world, USER_TOKEN, photo()).await;
+    world.clock.advance(GRANT);
+    world.work().await;
+    begins(&world, photo()).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_of_rejected_content_counts_as_stored_until_it_is_deleted() {
+    let quota = Quota {
+        stored_files: Some(1),
+        ..Quota::default()
+    };
+    let week = Duration::from_hours(24 * 7);
+    let world = with(|config| {
+        image(config).quotas.owner = quota;
+        image(config).checks.quarantine = Some(week);
+    })
+    .await;
+    let mut wrong = photo();
+    wrong["content_type"] = "image/jpeg".into();
+    let begun = begins(&world, wrong).await;
+    send(&world, &begun).await;
+    let path = format!("POST /v1/uploads/{}/complete", begun.text("/id"));
+    let rejected = world.ask(&begun.text("/token"), &path, Value::Null).await;
+    assert_eq!(rejected.refusal(), "422 rejected");
+    assert_eq!(used(&world).await, [0, 0, PNG.len() as u64, 1]);
+    let full = refused(&world, USER_TOKEN, photo()).await;
+    assert_eq!(full.text("/error/details/quota"), "owner.stored_files");
+    world.count().await;
+    world.clock.advance(week);
+    world.work().await;
+    assert_eq!(used(&world).await, [0; 4]);
+    begins(&world, photo()).await;
     world.end().await;
 }
 

@@ -7,8 +7,8 @@ use loadlock::{
     clock::{Ids, after},
     records::{Change, FileChange, NewBegin, NewClaim, Outcome, Records},
     upload::{
-        File, Inspected, Metadata, Method, Narrowed, ObjectKey, Owner, Promote, Quota, Quotas,
-        Rejection, State, Upload, inspection::Confirmed, quota::Allowances,
+        File, Inspected, Metadata, Method, Narrowed, ObjectKey, Owner, Promote, Quarantined, Quota,
+        Quotas, Rejection, State, Upload, inspection::Confirmed, quota::Allowances,
     },
 };
 use proptest::prelude::*;
@@ -77,8 +77,9 @@ impl Flow {
             address,
             filename: "f".to_owned(),
             content_type: None,
-            size_bytes: None,
+            size_bytes: (number % 7 < 3).then_some(u64::from(number)),
             reserved_bytes: u64::from(number),
+            lingers: false,
             checksum: None,
             metadata: Metadata::new(),
             method: Method::Post,
@@ -115,7 +116,7 @@ impl Flow {
             history.last()
         };
         let from = from.unwrap().clone();
-        let Some((to, file)) = self.step(&from, what, number) else {
+        let Some((to, file)) = self.step(&from, what, number).await else {
             return;
         };
         let change = Change {
@@ -142,7 +143,7 @@ impl Flow {
         }
     }
 
-    fn step(&self, from: &Upload, what: u8, number: u16) -> Option<(Upload, FileChange)> {
+    async fn step(&self, from: &Upload, what: u8, number: u16) -> Option<(Upload, FileChange)> {
         let upload = from.clone();
         let found = u64::from(number).min(upload.reserved_bytes);
         let promote = if number.is_multiple_of(2) {
@@ -166,9 +167,24 @@ impl Flow {
             13 => upload.expire(),
             14 => upload.abort(),
             15 => upload.give_up(),
+            24 => upload.quarantine(Rejection::ChecksumMismatch, kept(found)),
+            25 | 26 if from.lingers => {
+                let file = self.records.file(from.id).await.unwrap();
+                Ok(upload.clear(file.map(|file| file.size_bytes)))
+            }
+            27 if from.state.kept().is_some() => Ok(upload.forget_kept()),
+            25..=27 => return None,
             _ => return Some((upload.delete(self.now).ok()?, FileChange::Delete)),
         };
         Some((stepped.ok()?, keep))
+    }
+}
+
+fn kept(size_bytes: u64) -> Quarantined {
+    Quarantined {
+        key: ObjectKey::new("quarantine/x".to_owned()),
+        until: Timestamp::UNIX_EPOCH,
+        size_bytes: Some(size_bytes),
     }
 }
 
@@ -208,7 +224,7 @@ proptest! {
 
     #[test]
     fn counters_never_drift_from_their_rows(
-        steps in prop::collection::vec((any::<u8>(), 0_u8..24, any::<u16>()), 0..120)
+        steps in prop::collection::vec((any::<u8>(), 0_u8..28, any::<u16>()), 0..120)
     ) {
         Runtime::new().unwrap().block_on(async {
             let mut flow = Flow::new().await;

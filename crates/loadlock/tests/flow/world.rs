@@ -523,6 +523,8 @@ impl World {
         kept.sort();
         assert_eq!(kept, recorded, "what lies in final is not what is recorded");
         self.count().await;
+        let lingering = self.rows("uploads WHERE lingers <> 0").await;
+        assert_eq!(lingering, 0, "what has ended counts as under way");
     }
 
     /// What quotas go by is what the rows say.

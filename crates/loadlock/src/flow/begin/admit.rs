@@ -118,6 +118,7 @@ fn let_in(
         reserved_bytes: begin
             .size_bytes
             .unwrap_or(profile.max_size_bytes.min(MAX_SINGLE_BYTES)),
+        lingers: false,
         checksum: begin.checksum,
         metadata: begin.metadata,
         method,

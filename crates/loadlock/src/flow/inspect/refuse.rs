@@ -42,6 +42,7 @@ async fn kept(
         Promoted::Done => Some(Quarantined {
             key,
             until: after(app.clock.now(), time),
+            size_bytes: Some(found.object.size_bytes),
         }),
         Promoted::Gone => None,
     })

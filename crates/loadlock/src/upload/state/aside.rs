@@ -25,6 +25,24 @@ pub struct Quarantined {
     /// In the staging bucket.
     pub key: ObjectKey,
     pub until: Timestamp,
+    /// Counts as stored. None where it was kept before that was so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
+}
+
+impl State {
+    /// What is kept of an upload, if something is.
+    pub fn kept(&self) -> Option<&Quarantined> {
+        match self {
+            Self::Rejected { quarantined, .. } => quarantined.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// How much that counts as.
+    pub fn kept_bytes(&self) -> Option<u64> {
+        self.kept().and_then(|kept| kept.size_bytes)
+    }
 }
 
 impl Upload {
