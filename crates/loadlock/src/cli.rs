@@ -20,6 +20,7 @@ mod provision;
 mod put;
 mod quarantine;
 mod records;
+mod recount;
 mod report;
 mod revoke;
 mod rules;
@@ -53,6 +54,7 @@ enum Command {
     Revoke(revoke::Args),
     Put(put::Args),
     Quarantine(quarantine::Args),
+    Recount(recount::Args),
     Store(store::Args),
 }
 
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
             Command::Revoke(args) => revoke::run(args).await,
             Command::Put(args) => put::run(args).await,
             Command::Quarantine(args) => quarantine::run(args).await,
+            Command::Recount(args) => recount::run(args).await,
             Command::Store(args) => store::run(args).await,
         }
     });

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, interval, sleep, timeout},
 };
 
-use crate::{app::App, clock::after, error::Error, flow};
+use crate::{app::App, clock::after, error::Error, flow, records::Miscount};
 
 /// How many uploads are worked on at a time.
 const AT_ONCE: usize = 16;
@@ -18,6 +18,8 @@ const POLL: Duration = Duration::from_secs(1);
 const CLEAR: Duration = Duration::from_mins(10);
 /// How often what is nobody's is looked for.
 const SWEEP: Duration = Duration::from_hours(1);
+/// How many wrong counters are told one by one.
+const TOLD: usize = 20;
 /// How long work that has begun is waited for at the end; what is cut off is taken up again by its lease.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -100,6 +102,28 @@ async fn clear(app: &App) {
     }
 }
 
+/// Puts right what quotas go by, where it was miscounted: while an older service was at work on these records, say.
+async fn repair(app: &App) {
+    let wrong = match app.records.repair().await {
+        Ok(wrong) => wrong,
+        Err(error) => {
+            tracing::warn!(%error, source = error.sources(), "what quotas go by is not counted anew");
+            return;
+        }
+    };
+    for Miscount {
+        counter,
+        kept,
+        counted,
+    } in wrong.iter().take(TOLD)
+    {
+        tracing::warn!(?counter, ?kept, ?counted, "a counter was wrong");
+    }
+    if !wrong.is_empty() {
+        tracing::warn!(counters = wrong.len(), "what quotas go by is put right");
+    }
+}
+
 fn note(joined: Result<(), JoinError>) {
     if let Err(error) = joined {
         tracing::error!(%error, "job broke off");
@@ -112,6 +136,11 @@ pub async fn run(app: App, shutdown: impl Future<Output = ()> + Send) {
     let mut at_work = JoinSet::new();
     let mut clearing = interval(CLEAR);
     let mut swept = Instant::now();
+    // Beside the work: it takes the longer the more there is.
+    at_work.spawn({
+        let app = app.clone();
+        async move { repair(&app).await }
+    });
     loop {
         if app.vendor.is_some() && swept.elapsed() >= SWEEP {
             swept = Instant::now();

@@ -5,6 +5,7 @@ mod begins;
 mod changes;
 mod keys;
 mod quarantine;
+mod repair;
 mod replies;
 mod revocations;
 mod row;

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Records, failed};
@@ -54,32 +55,39 @@ impl Records {
     /// Counts anew from the rows what quotas go by: the counters that are wrong, which is none.
     pub async fn recount(&self) -> Result<Vec<Miscount>, Error> {
         let mut snapshot = self.read.begin().await.map_err(failed)?;
-        let mut found = recount(&mut snapshot).await.map_err(failed)?;
-        let rows = sqlx::query("SELECT * FROM usage").fetch_all(&mut *snapshot);
-        let mut wrong = Vec::new();
-        for row in &rows.await.map_err(failed)? {
-            let (key, kept) = counter(row).map_err(failed)?;
-            let found = found.remove(&key).unwrap_or_default();
-            if kept != found {
-                wrong.push(Miscount {
-                    counter: key,
-                    kept,
-                    counted: found,
-                });
-            }
-        }
-        let kept = Standing::default();
-        wrong.extend(found.into_iter().map(|(key, found)| Miscount {
-            counter: key,
-            kept,
-            counted: found,
-        }));
-        Ok(wrong)
+        miscounts(&mut snapshot).await.map_err(failed)
     }
 }
 
+/// The counters that are not what the rows say.
+pub(super) async fn miscounts(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Miscount>, sqlx::Error> {
+    let mut found = recount(connection).await?;
+    let mut wrong = Vec::new();
+    let mut rows = sqlx::query("SELECT * FROM usage").fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let (key, kept) = counter(&row)?;
+        let found = found.remove(&key).unwrap_or_default();
+        if kept != found {
+            wrong.push(Miscount {
+                counter: key,
+                kept,
+                counted: found,
+            });
+        }
+    }
+    let kept = Standing::default();
+    wrong.extend(found.into_iter().map(|(key, found)| Miscount {
+        counter: key,
+        kept,
+        counted: found,
+    }));
+    Ok(wrong)
+}
+
 async fn recount(connection: &mut SqliteConnection) -> Result<Counts, sqlx::Error> {
-    let rows = sqlx::query(
+    let mut rows = sqlx::query(
         "SELECT uploads.profile, uploads.owner, counted_at AS address, counted_on AS day, \
          CAST(COALESCE(SUM(CASE WHEN lingers = 0 THEN files.size_bytes END), 0) + COALESCE(SUM(kept_bytes), 0) AS BIGINT) AS stored_bytes, \
          COUNT(CASE WHEN lingers = 0 THEN files.id END) + COUNT(kept_bytes) AS stored_files, \
@@ -88,11 +96,10 @@ async fn recount(connection: &mut SqliteConnection) -> Result<Counts, sqlx::Erro
          COUNT(*) AS begun \
          FROM uploads LEFT JOIN files ON files.id = uploads.id GROUP BY 1, 2, 3, 4",
     )
-    .fetch_all(connection)
-    .await?;
+    .fetch(connection);
     let mut counts = Counts::new();
-    for row in &rows {
-        let (counter, part) = counter(row)?;
+    while let Some(row) = rows.try_next().await? {
+        let (counter, part) = counter(&row)?;
         let everywhere = Counter {
             profile: String::new(),
             ..counter.clone()

@@ -25,6 +25,7 @@ fn each_command_names_its_options() {
         "provision",
         "put",
         "quarantine",
+        "recount",
         "revoke",
         "serve",
         "store",

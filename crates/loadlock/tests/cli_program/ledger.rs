@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use sqlx::SqlitePool;
 use tokio::time::{sleep, timeout};
 
 use crate::{
@@ -93,6 +94,41 @@ async fn the_audit_log_is_read_from_the_records() {
     let none = ask(&site, &["audit", "--act", "promote"]);
     assert_eq!(none, "nothing of that kind is written down\n");
     assert_eq!(ask(&site, &["audit", "--act", "promote", "--json"]), "");
+}
+
+#[tokio::test]
+async fn what_quotas_go_by_is_put_right_when_the_service_starts() {
+    let site = Site::new();
+    let serve = site.serve(&[]);
+    assert_eq!(begin(&site, &serve, "me").await, 201);
+    assert_eq!(ask(&site, &["recount"]), "everything is counted right\n");
+    drop(serve);
+    let records = site.dir.path().join("loadlock.db");
+    let database = SqlitePool::connect(records.to_str().unwrap())
+        .await
+        .unwrap();
+    let wrong = "UPDATE usage SET open_files = 7 WHERE owner = 'me' AND profile = 'image'";
+    sqlx::query(wrong).execute(&database).await.unwrap();
+    database.close().await;
+    let recount = || {
+        let mut command = loadlock();
+        let output = command.current_dir(site.dir.path()).arg("recount").output();
+        output.unwrap()
+    };
+    let output = recount();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stdout(&output),
+        "profile `image` owner `me`: stored 0 (0 bytes), under way 1 (3 bytes), begun 1; \
+         kept was stored 0 (0 bytes), under way 7 (3 bytes), begun 1\n"
+    );
+    let _serve = site.serve(&[]);
+    let right = async {
+        while !recount().status.success() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), right).await.unwrap();
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use jiff::Timestamp;
 use loadlock::{
     clock::{Ids, after},
+    flow::{self, Begin},
     records::{Change, FileChange, NewBegin, NewClaim, Outcome, Records},
     upload::{
         File, Inspected, Metadata, Method, Narrowed, ObjectKey, Owner, Promote, Quarantined, Quota,
@@ -12,8 +13,11 @@ use loadlock::{
     },
 };
 use proptest::prelude::*;
+use sqlx::SqlitePool;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::world::{World, me, png};
 
 /// One step of somebody's: which upload it is about, what is done, and a number to vary it.
 type Step = (u8, u8, u16);
@@ -238,4 +242,32 @@ proptest! {
             assert_eq!(flow.records.recount().await.unwrap(), []);
         });
     }
+}
+
+#[tokio::test]
+async fn what_was_miscounted_is_put_right_and_what_was_forgotten_is_cleared_away() {
+    let world = World::new().await;
+    world.begin(png()).await;
+    let form = Begin {
+        method: Some(Method::Post),
+        ..png()
+    };
+    let form = world.begin(form).await.upload.id;
+    flow::abort(&world.app, &me(), form).await.unwrap();
+    let path = world.app.config.records.to_str().unwrap();
+    let database = SqlitePool::connect(path).await.unwrap();
+    for wrong in [
+        "UPDATE usage SET open_files = open_files + 7 WHERE profile = 'image' AND owner = 'me'",
+        "DELETE FROM usage WHERE profile = ''",
+        // As a service leaves it that does not know that it counts.
+        "UPDATE uploads SET next_attempt_at = NULL WHERE lingers <> 0",
+    ] {
+        let done = sqlx::query(wrong).execute(&database).await.unwrap();
+        assert_eq!(done.rows_affected(), 1, "{wrong}");
+    }
+    let wrong = world.app.records.repair().await.unwrap();
+    assert_eq!(wrong.len(), 2);
+    assert_eq!(world.app.records.recount().await.unwrap(), []);
+    assert_eq!(world.app.records.repair().await.unwrap(), []);
+    world.end().await;
 }
