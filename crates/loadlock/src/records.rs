@@ -22,14 +22,19 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use self::{audit::Notes, begins::Begins, revocations::Revocations, watch::Watchers};
+use self::{
+    audit::Notes,
+    begins::{Begins, Rules},
+    revocations::Revocations,
+    watch::Watchers,
+};
 pub use self::{
     audit::{Act, Actor, Entry, Filter, NOT_OK, OK, Place},
     begins::{Admitted, NewBegin},
     changes::{Change, FileChange, NewClaim, Outcome},
     keys::ApiKey,
     replies::{Answer, Reply},
-    revocations::{NotASubject, Revocation, Subject},
+    revocations::{Denied, NotASubject, Revocation, Subject},
     usage::Miscount,
     users::User,
     watch::Watch,
@@ -89,10 +94,16 @@ impl Records {
             .connect_with(options)
             .await
             .map_err(failed)?;
+        let revocations = Revocations::default();
+        let rules = Rules {
+            write: write.clone(),
+            allowances: Arc::clone(&allowances),
+            revocations: revocations.clone(),
+        };
         Ok(Self {
-            begins: Begins::start(write.clone(), Arc::clone(&allowances)),
+            begins: Begins::start(rules),
             notes: Notes::start(write.clone()),
-            revocations: Revocations::default(),
+            revocations,
             allowances,
             read,
             write,
@@ -109,7 +120,7 @@ impl Records {
         Self::open(path).await
     }
 
-    /// Records new uploads for which quotas leave room, or nothing where a reply is kept under their key. Durable when this
+    /// Records new uploads that nobody is revoked for and for which quotas leave room, or nothing where a reply is kept under their key. Durable when this
     /// returns, together with the others that began just now. Each comes back, in their order.
     pub async fn begin(&self, begin: NewBegin) -> Result<(Outcome, Admitted), Error> {
         self.begins.record(begin).await

@@ -135,7 +135,8 @@ pub(super) fn refused(app: &App, error: &Error, entry: Entry) {
 
 /// The same where several files were refused alike.
 pub(super) fn refused_files(app: &App, error: &Error, entry: Entry, files: usize) {
-    if error.kind().status() >= 500 || error.kind() == Kind::Unauthenticated {
+    let stranger = error.kind() == Kind::Unauthenticated && entry.actor.is_anonymous();
+    if error.kind().status() >= 500 || stranger {
         return;
     }
     let mut entry = entry.refused(error);

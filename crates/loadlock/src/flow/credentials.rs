@@ -17,8 +17,8 @@ use crate::{
     bucket::{Credentials, Vended, Wish},
     clock::after,
     error::{Error, Kind},
-    flow::{self, audit, begin, complete, gate, revoke},
-    records::{Act, Entry, Subject},
+    flow::{self, audit, begin, complete, gate},
+    records::{Act, Entry},
     upload::{Metadata, Method, ObjectKey, Promote, Session, Upload, UploadId, session},
 };
 
@@ -65,9 +65,8 @@ pub async fn vend(app: &App, caller: &Caller, vend: Vend) -> Result<Keys, Error>
 
 async fn hand_out(app: &App, caller: &Caller, vend: Vend) -> Result<Keys, Error> {
     let profile = flow::profile(app, &vend.profile)?;
-    gate::enter(app, caller, profile).await?;
     let owner = begin::owner(caller, vend.owner.as_deref())?;
-    revoke::check(app, &[Subject::Owner(owner.clone())]).await?;
+    gate::enter_now(app, caller, profile, &owner).await?;
     let vendor = app.vendor.as_ref();
     let Some(vendor) =
         vendor.filter(|_| app.config.methods(profile).contains(&Method::Credentials))

@@ -4,13 +4,32 @@ use crate::{
     app::App,
     auth::{Caller, Claims, Who},
     error::{Error, Kind},
-    flow::revoke,
-    records::Subject,
+    records::{Denied, Subject},
     upload::{Owner, Profile, Upload},
 };
 
-/// Lets a caller begin under this profile, or says why not.
+/// Lets a caller begin under this profile, or says why not; of what was revoked just now the records tell.
 pub(super) async fn enter(app: &App, caller: &Caller, profile: &Profile) -> Result<(), Error> {
+    let subjects = subjects(caller, profile);
+    refuse(app.records.foresee_revoked(&subjects).await?)?;
+    admitted(caller, profile)
+}
+
+/// The same where something is handed out for an owner without another look.
+pub(super) async fn enter_now(
+    app: &App,
+    caller: &Caller,
+    profile: &Profile,
+    owner: &Owner,
+) -> Result<(), Error> {
+    let mut subjects = subjects(caller, profile);
+    subjects.push(Subject::Owner(owner.clone()));
+    refuse(app.records.revoked(&subjects).await?)?;
+    admitted(caller, profile)
+}
+
+/// Whose permissions it takes, but for an owner's whom an application's server names.
+fn subjects(caller: &Caller, profile: &Profile) -> Vec<Subject> {
     let mut subjects = vec![Subject::Profile(profile.name.clone())];
     match &caller.who {
         Who::User { owner, .. } => subjects.push(Subject::Owner(owner.clone())),
@@ -18,8 +37,11 @@ pub(super) async fn enter(app: &App, caller: &Caller, profile: &Profile) -> Resu
         Who::Nobody => subjects.push(Subject::Owner(Owner::anonymous())),
         Who::Upload { .. } => {}
     }
-    revoke::check(app, &subjects).await?;
-    admitted(caller, profile)
+    subjects
+}
+
+fn refuse(revoked: Option<Subject>) -> Result<(), Error> {
+    revoked.map_or(Ok(()), |subject| Err(Denied::Revoked(subject).into()))
 }
 
 /// An application's server begins for owners of its choice, who may be revoked.
@@ -33,10 +55,10 @@ pub(super) async fn check_owners(
     };
     for file in files {
         if let Ok(upload) = file {
-            let checked = revoke::check(app, &[Subject::Owner(upload.owner.clone())]).await;
-            match checked {
-                Err(error) if error.kind() == Kind::Revoked => *file = Err(error),
-                checked => checked?,
+            let owner = Subject::Owner(upload.owner.clone());
+            let revoked = app.records.foresee_revoked(&[owner]).await?;
+            if let Err(error) = refuse(revoked) {
+                *file = Err(error);
             }
         }
     }

@@ -30,6 +30,8 @@ const ROWS: usize = 64;
 const COLUMNS: usize = 11;
 /// What others wrote is kept up to here.
 const MAX_CHARS: usize = 300;
+/// What an API key's name comes after, where it did something.
+const KEY: &str = "key ";
 
 /// One thing that was done, or refused. Never with a secret or a signed URL in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,12 +117,22 @@ impl Actor {
     }
 
     fn key(name: &str) -> Self {
-        Self(format!("key {name}").into())
+        Self(format!("{KEY}{name}").into())
     }
 
     /// As it was written down.
     fn of(text: String) -> Self {
         Self(text.into())
+    }
+
+    /// The name of the API key that did it, if one did.
+    pub(super) fn api_key(&self) -> Option<&str> {
+        self.0.strip_prefix(KEY)
+    }
+
+    /// Whether nobody knows who did it.
+    pub fn is_anonymous(&self) -> bool {
+        *self == Self::ANONYMOUS
     }
 
     /// Its text.

@@ -5,21 +5,23 @@ use std::sync::{Arc, LazyLock};
 use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Outcome, Reply, audit, replies, row, usage::Book};
+use super::{
+    Denied, Outcome, Reply, audit, replies,
+    revocations::{Revocations, Revoked},
+    row,
+    usage::Book,
+};
 use crate::{
     clock::day,
     error::{Error, Kind},
-    upload::{
-        KeyPrefix, MediaType, Upload,
-        quota::{Allowances, Exceeded},
-    },
+    upload::{KeyPrefix, MediaType, Upload, quota::Allowances},
 };
 
-/// Uploads that begin together; each is recorded, or refused for want of room.
+/// Uploads that begin together; each is recorded, or denied.
 #[derive(Debug)]
 pub struct NewBegin {
     pub uploads: Vec<Upload>,
-    /// Recorded with them, unless all are refused: where there is one of its key, nothing is.
+    /// Recorded with them, unless all are denied: where there is one of its key, nothing is.
     pub reply: Option<Reply>,
 }
 
@@ -30,12 +32,20 @@ const BATCH: usize = 512;
 const ROWS: usize = 64;
 const COLUMNS: usize = 23;
 
+/// What the writer writes with, and goes by.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) write: SqlitePool,
+    pub(super) allowances: Arc<Allowances>,
+    pub(super) revocations: Revocations,
+}
+
 /// The way to the writer.
 #[derive(Debug, Clone)]
 pub(super) struct Begins(mpsc::Sender<Waiting>);
 
-/// What became of each upload, in the order they came: there, or without room.
-pub type Admitted = Vec<Result<Upload, Exceeded>>;
+/// What became of each upload, in the order they came.
+pub type Admitted = Vec<Result<Upload, Denied>>;
 
 #[derive(Debug)]
 struct Waiting {
@@ -46,14 +56,14 @@ struct Waiting {
 /// What is said of one begin; of a lost one nothing but that.
 struct Verdict {
     outcome: Outcome,
-    uploads: Vec<Result<(), Exceeded>>,
+    uploads: Vec<Result<(), Denied>>,
 }
 
 impl Begins {
     /// Starts the writer, which ends with the last of its clones.
-    pub(super) fn start(write: SqlitePool, allowances: Arc<Allowances>) -> Self {
+    pub(super) fn start(rules: Rules) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(work(write, allowances, receiver));
+        tokio::spawn(work(rules, receiver));
         Self(sender)
     }
 
@@ -70,14 +80,10 @@ impl Begins {
     }
 }
 
-async fn work(
-    write: SqlitePool,
-    allowances: Arc<Allowances>,
-    mut receiver: mpsc::Receiver<Waiting>,
-) {
+async fn work(rules: Rules, mut receiver: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
-        let verdicts = record(&write, &allowances, &batch).await;
+        let verdicts = record(&rules, &batch).await;
         let verdicts: Vec<_> = match verdicts.map_err(Arc::new) {
             Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
             Err(error) => batch.iter().map(|_| Err(Arc::clone(&error))).collect(),
@@ -97,13 +103,10 @@ impl Verdict {
     }
 }
 
-/// All that waits, in one transaction: replies, quotas and uploads, each begin after the other.
-async fn record(
-    write: &SqlitePool,
-    allowances: &Allowances,
-    batch: &[Waiting],
-) -> Result<Vec<Verdict>, sqlx::Error> {
-    let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
+/// All that waits, in one transaction: replies, revocations, quotas and uploads, each begin after the other.
+async fn record(rules: &Rules, batch: &[Waiting]) -> Result<Vec<Verdict>, sqlx::Error> {
+    let mut transaction = rules.write.begin_with("BEGIN IMMEDIATE").await?;
+    let revoked = rules.revocations.within(&mut transaction).await?;
     let replies = batch.iter().filter_map(|one| one.begin.reply.as_ref());
     let latest = replies.map(|reply| reply.at).max();
     if let Some(now) = latest {
@@ -113,11 +116,11 @@ async fn record(
     // What is found of a session has the session's time in its id.
     let begun = asked.iter().map(|upload| upload.created_at());
     let today = begun.chain(latest).max().map_or(0, day);
-    let mut book = Book::open(&mut transaction, allowances, &asked, today).await?;
+    let mut book = Book::open(&mut transaction, &rules.allowances, &asked, today).await?;
     let mut verdicts = Vec::with_capacity(batch.len());
     let mut rows = Vec::with_capacity(asked.len());
     for Waiting { begin, .. } in batch {
-        let verdict = judge(&mut transaction, &mut book, begin).await?;
+        let verdict = judge(&mut transaction, (&revoked, &mut book), begin).await?;
         let each = begin.uploads.iter().zip(&verdict.uploads);
         rows.extend(each.filter_map(|(upload, admitted)| admitted.is_ok().then_some(upload)));
         verdicts.push(verdict);
@@ -133,7 +136,7 @@ async fn record(
 
 async fn judge(
     connection: &mut SqliteConnection,
-    book: &mut Book<'_>,
+    (revoked, book): (&Revoked, &mut Book<'_>),
     begin: &NewBegin,
 ) -> Result<Verdict, sqlx::Error> {
     if let Some(reply) = &begin.reply
@@ -144,7 +147,10 @@ async fn judge(
             uploads: Vec::new(),
         });
     }
-    let admitted = |upload| book.admit(upload);
+    let admitted = |upload| match revoked.bars(upload) {
+        Some(subject) => Err(Denied::Revoked(subject)),
+        None => book.admit(upload).map_err(Denied::Exceeded),
+    };
     let uploads: Vec<_> = begin.uploads.iter().map(admitted).collect();
     if let Some(reply) = &begin.reply {
         replies::correct(connection, reply, begin.uploads.iter().zip(&uploads)).await?;

@@ -86,7 +86,7 @@ impl Records {
             let Some(entry) = done else {
                 transaction.rollback().await.map_err(failed)?;
                 // It may have been lost to a revocation that is not known here yet.
-                self.forget_revocations().await;
+                self.revocations.forget().await;
                 return Ok(Outcome::Lost);
             };
             entries.extend(entry);

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{Outcome, Records, failed, row};
+use super::{Denied, Outcome, Records, failed, row};
 use crate::{
     clock::from_millis,
     error::Error,
-    upload::{Upload, UploadId, quota::Exceeded},
+    upload::{Upload, UploadId},
 };
 
 const KEPT: Duration = Duration::from_hours(24);
@@ -90,19 +90,19 @@ pub(super) async fn insert(
     Ok(row::outcome(&done))
 }
 
-/// Puts right a reply that was kept before quotas refused some of its uploads. Of a begin of which nothing came, none is kept.
+/// Puts right a reply that was kept before some of its uploads were denied. Of a begin of which nothing came, none is kept.
 pub(super) async fn correct<'a>(
     connection: &mut SqliteConnection,
     reply: &Reply,
-    uploads: impl Iterator<Item = (&'a Upload, &'a Result<(), Exceeded>)>,
+    uploads: impl Iterator<Item = (&'a Upload, &'a Result<(), Denied>)>,
 ) -> Result<(), sqlx::Error> {
     let mut answers = reply.answers.clone();
     for (upload, admitted) in uploads {
         let place = answers
             .iter_mut()
             .find(|answer| **answer == Answer::Begun(upload.id));
-        if let (Err(exceeded), Some(place)) = (admitted, place) {
-            *place = Answer::from(&Error::from(exceeded.clone()));
+        if let (Err(denied), Some(place)) = (admitted, place) {
+            *place = Answer::from(&Error::from(denied.clone()));
         }
     }
     if answers == reply.answers {

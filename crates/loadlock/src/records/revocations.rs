@@ -1,23 +1,23 @@
-//! Revocations: whose permissions are taken back. Known by heart, and looked up again as soon as they change.
+//! Revocations: whose permissions are taken back.
 
-use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+mod known;
+
+use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
-use sqlx::{
-    AssertSqlSafe, Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow,
-};
-use tokio::{sync::RwLock, time::Instant};
+use sqlx::{AssertSqlSafe, Row as _, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
+pub(super) use self::known::{Revocations, Revoked};
 use super::{Outcome, Records, audit, failed, row};
 use crate::{
     clock::from_millis,
-    error::Error,
+    error::{Error, Kind},
     records::Entry,
-    upload::{Owner, Upload, UploadId},
+    upload::{Owner, Upload, UploadId, quota::Exceeded},
 };
 
-/// How long what is known is held to be so: what another process revokes is known by then. One's own is known at once.
-const FRESH: Duration = Duration::from_secs(1);
+/// How old what is known may be for a first look, where the records themselves have the last word.
+const RECENT: Duration = Duration::from_secs(1);
 /// The longest reason, and the longest name of an API key or a profile.
 const MAX_CHARS: usize = 255;
 /// What has not reached an end and is due some time, by the index over what is due: there is none over owners or profiles.
@@ -143,6 +143,26 @@ impl fmt::Display for Subject {
     }
 }
 
+/// Why an upload is not begun: there is no room for it, or what it hangs on is revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    Exceeded(Exceeded),
+    Revoked(Subject),
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Exceeded(exceeded) => exceeded.into(),
+            // It is that of whoever asks.
+            Denied::Revoked(Subject::ApiKey(_)) => {
+                Kind::Unauthenticated.because("this API key is revoked")
+            }
+            Denied::Revoked(subject) => Kind::Revoked.because(format!("the {subject} is revoked")),
+        }
+    }
+}
+
 /// That a subject's permissions are taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
@@ -153,58 +173,22 @@ pub struct Revocation {
     pub reason: Option<String>,
 }
 
-/// What this process knows of the revocations. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Revocations(Arc<RwLock<Known>>);
-
-#[derive(Debug, Default)]
-struct Known {
-    subjects: HashSet<Subject>,
-    /// Of which change this is the state.
-    change: Option<i64>,
-    looked_at: Option<Instant>,
-}
-
-impl Known {
-    fn is_fresh(&self) -> bool {
-        self.looked_at.is_some_and(|at| at.elapsed() < FRESH)
-    }
-
-    fn first_of(&self, subjects: &[Subject]) -> Option<Subject> {
-        let mut subjects = subjects.iter();
-        subjects.find(|one| self.subjects.contains(one)).cloned()
-    }
-
-    async fn refresh(&mut self, read: &SqlitePool) -> Result<(), sqlx::Error> {
-        let now = Instant::now();
-        // Asked before the rows: those may be newer, and are then read once more.
-        let change = sqlx::query_scalar("SELECT n FROM revocation_changes");
-        let change: i64 = change.fetch_one(read).await?;
-        if self.change != Some(change) {
-            let all = sqlx::query("SELECT kind, subject FROM revocations");
-            let all = all.fetch_all(read).await?;
-            self.subjects = all.iter().map(subject).collect::<Result<_, _>>()?;
-            self.change = Some(change);
-        }
-        self.looked_at = Some(now);
-        Ok(())
-    }
-}
-
 impl Records {
-    /// The first of these subjects that is revoked, if one is. Costs no look into the records, but for one each second.
+    /// The first of these subjects that is revoked, whichever process did it, if one is.
     pub async fn revoked(&self, subjects: &[Subject]) -> Result<Option<Subject>, Error> {
-        {
-            let known = self.revocations.0.read().await;
-            if known.is_fresh() {
-                return Ok(known.first_of(subjects));
-            }
+        let known = self.revocations.known(&self.read, Duration::ZERO).await;
+        Ok(known.map_err(failed)?.first_of(subjects))
+    }
+
+    /// The same at the price of no look: what another process has revoked within a second may be missing. For those who begin:
+    /// the transaction that records an upload has the last word.
+    pub async fn foresee_revoked(&self, subjects: &[Subject]) -> Result<Option<Subject>, Error> {
+        let known = self.revocations.known(&self.read, RECENT).await;
+        match known.map_err(failed)?.first_of(subjects) {
+            None => Ok(None),
+            // It may have its permissions again.
+            Some(_) => self.revoked(subjects).await,
         }
-        let mut known = self.revocations.0.write().await;
-        if !known.is_fresh() {
-            known.refresh(&self.read).await.map_err(failed)?;
-        }
-        Ok(known.first_of(subjects))
     }
 
     /// Takes a subject's permissions back, and has what of its uploads has arrived looked at again; `Lost` if they are revoked
@@ -216,7 +200,7 @@ impl Records {
         entry: Entry,
     ) -> Result<Outcome, Error> {
         let reason = reason.map(|text| text.chars().take(MAX_CHARS).collect::<String>());
-        let mut transaction = self.begin_now().await?;
+        let mut transaction = self.begin_as(&entry).await?;
         let new = sqlx::query(
             "INSERT INTO revocations (kind, subject, at, revoked_by, reason) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (kind, subject) DO NOTHING",
@@ -240,7 +224,7 @@ impl Records {
 
     /// Gives a subject its permissions again; `Lost` if they are not revoked. The entry is as above.
     pub async fn restore(&self, subject: &Subject, entry: Entry) -> Result<Outcome, Error> {
-        let mut transaction = self.begin_now().await?;
+        let mut transaction = self.begin_as(&entry).await?;
         let gone = sqlx::query("DELETE FROM revocations WHERE kind = $1 AND subject = $2")
             .bind(subject.kind())
             .bind(subject.name())
@@ -254,9 +238,20 @@ impl Records {
         Ok(Outcome::Done)
     }
 
-    async fn begin_now(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+    /// Begins a transaction of whoever the entry names. An API key that was revoked a moment ago gives itself nothing back.
+    async fn begin_as(&self, entry: &Entry) -> Result<Transaction<'static, Sqlite>, Error> {
         let begun = self.write.begin_with("BEGIN IMMEDIATE").await;
-        begun.map_err(failed)
+        let mut transaction = begun.map_err(failed)?;
+        let key = entry
+            .actor
+            .api_key()
+            .map(str::to_owned)
+            .map(Subject::ApiKey);
+        let revoked = self.revocations.within(&mut transaction).await;
+        match revoked.map_err(failed)?.first_of(key.as_slice()) {
+            None => Ok(transaction),
+            Some(key) => Err(Denied::Revoked(key).into()),
+        }
     }
 
     async fn changed(
@@ -268,7 +263,7 @@ impl Records {
         count.execute(&mut *transaction).await?;
         audit::insert(&mut transaction, &[entry]).await?;
         transaction.commit().await?;
-        self.forget_revocations().await;
+        self.revocations.forget().await;
         Ok(())
     }
 
@@ -316,11 +311,6 @@ impl Records {
         };
         let count: i64 = count.fetch_one(&self.read).await.map_err(failed)?;
         Ok(u64::try_from(count).unwrap_or(0))
-    }
-
-    /// What is known is asked for again at the next look.
-    pub(super) async fn forget_revocations(&self) {
-        self.revocations.0.write().await.looked_at = None;
     }
 }
 

@@ -10,6 +10,7 @@ mod authorizer;
 mod claimed;
 mod claims;
 mod credentials;
+mod elsewhere;
 mod embedded;
 mod ends;
 mod faults;
