@@ -70,7 +70,8 @@ impl Bucket {
         Box::pin(self.bytes(key, object, start..object.size_bytes)).await
     }
 
-    async fn bytes(
+    /// Some bytes from the middle of it.
+    pub async fn bytes(
         &self,
         key: &ObjectKey,
         object: &Object,

@@ -15,7 +15,9 @@ use crate::{
     scan::Opinion,
     upload::{
         Inspected, ObjectKey, Profile, Refused, Rejection, Upload,
-        inspection::{FIRST_BYTES, LAST_BYTES, MORE_BYTES, Seen, Window, check_size, verdict},
+        inspection::{
+            FIRST_BYTES, LAST_BYTES, MOST_PIECES, PIECE_BYTES, Seen, Window, check_size, verdict,
+        },
     },
 };
 
@@ -117,13 +119,15 @@ async fn judged(
         read(app.bucket.first_bytes(key, object, FIRST_BYTES)),
         read(app.bucket.last_bytes(key, object, last)),
     )?;
-    let seen = seen(leased, object, &first, &last);
-    if !seen.is_cut_short() {
-        return Ok(verdict(leased, profile, key.clone(), &seen));
+    let mut more = Vec::new();
+    loop {
+        let seen = seen(leased, object, (&first, &last, &more));
+        let Some(at) = seen.wants().filter(|_| more.len() < MOST_PIECES) else {
+            return Ok(verdict(leased, profile, key.clone(), &seen));
+        };
+        let end = object.size_bytes.min(at + PIECE_BYTES);
+        more.push((at, read(app.bucket.bytes(key, object, at..end)).await?));
     }
-    let more = read(app.bucket.first_bytes(key, object, MORE_BYTES)).await?;
-    let seen = self::seen(leased, object, &more, &last);
-    Ok(verdict(leased, profile, key.clone(), &seen))
 }
 
 async fn read(bytes: impl Future<Output = Result<Option<Bytes>, Error>>) -> Result<Bytes, Error> {
@@ -131,7 +135,10 @@ async fn read(bytes: impl Future<Output = Result<Option<Bytes>, Error>>) -> Resu
     bytes.await?.ok_or_else(changed)
 }
 
-fn seen<'a>(leased: &Upload, object: &'a Object, first: &'a [u8], last: &'a [u8]) -> Seen<'a> {
+/// What was read of an object: its beginning, its end, and pieces between them.
+type Pieces<'a> = (&'a [u8], &'a [u8], &'a [(u64, Bytes)]);
+
+fn seen<'a>(leased: &Upload, object: &'a Object, (first, last, more): Pieces<'a>) -> Seen<'a> {
     let declared = leased.checksum.as_ref();
     Seen {
         etag: &object.etag,
@@ -142,6 +149,7 @@ fn seen<'a>(leased: &Upload, object: &'a Object, first: &'a [u8], last: &'a [u8]
             size_bytes: object.size_bytes,
             first,
             last: if last.is_empty() { first } else { last },
+            more,
         },
     }
 }

@@ -21,12 +21,14 @@ use super::{
 
 /// How many of an object's first bytes a verdict looks at.
 pub const FIRST_BYTES: u64 = 256 << 10;
-/// How many where these do not say how large an image is.
-pub const MORE_BYTES: u64 = 2 << 20;
+/// How many of each piece that these point to …
+pub const PIECE_BYTES: u64 = 256 << 10;
+/// … and how many pieces there may be.
+pub const MOST_PIECES: usize = 8;
 /// How many of its last bytes: an archive's end, with the longest comment behind it.
 pub const LAST_BYTES: u64 = 68 << 10;
 
-/// An object as inspection sees it: its headers, its beginning and its end, read under one `ETag`.
+/// An object as inspection sees it: its headers and what was read of it, under one `ETag`.
 #[derive(Debug, Clone)]
 pub struct Seen<'a> {
     pub etag: &'a str,
@@ -40,10 +42,9 @@ pub struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// Whether more of the beginning must be read for a verdict.
-    pub fn is_cut_short(&self) -> bool {
-        self.content.size_bytes > self.content.first.len() as u64
-            && image::is_cut_short(self.content)
+    /// From where on more of it should be read for a verdict. Without, the verdict is the stricter one.
+    pub fn wants(&self) -> Option<u64> {
+        image::wants(self.content).or_else(|| zip::wants(self.content))
     }
 }
 

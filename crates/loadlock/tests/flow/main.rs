@@ -22,6 +22,7 @@ mod keys;
 mod leases;
 mod many;
 mod methods;
+mod pictures;
 mod pretenders;
 mod provider;
 mod proxy;

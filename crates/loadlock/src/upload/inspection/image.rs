@@ -1,8 +1,11 @@
 //! How large an image is, by its header, and whether a profile takes that.
 
-use std::panic;
+mod boxes;
+mod icon;
 
-use super::{Checks, Rejection, Window};
+use std::panic::{self, AssertUnwindSafe};
+
+use super::{Checks, Rejection, Window, kind, window::Reader};
 use crate::upload::MediaType;
 
 /// Width and height in pixels.
@@ -18,7 +21,7 @@ pub(super) fn dimensions(
     if media.kind() != "image" || media.is_active() || window.size_bytes == 0 {
         return Ok(None);
     }
-    let found = read(window);
+    let found = measure(&mut window.reader());
     let limited = [checks.max_width, checks.max_height] != [None; 2] || checks.max_pixels.is_some();
     if limited && !found.is_some_and(|found| fits(found, checks)) {
         return Err(Rejection::DimensionsNotAllowed { found });
@@ -33,21 +36,46 @@ fn fits((width, height): Dimensions, checks: &Checks) -> bool {
         && checks.max_pixels.is_none_or(|most| pixels <= most)
 }
 
-/// An image without pixels is none, and so is one at which the parser stumbles: without this, it would be tried for ever.
-fn read(window: Window<'_>) -> Option<Dimensions> {
-    let found = panic::catch_unwind(|| imagesize::reader_size(window.reader()));
+/// How large it is, where all that says so was read. An image without pixels is none.
+fn measure(reader: &mut Reader<'_>) -> Option<Dimensions> {
+    let first = reader.window.first;
+    let (width, height) = if icon::is_icon(first) {
+        icon::size(reader)?
+    } else if kind::is_iso_media(first) {
+        // Of films there is no need to know.
+        kind::is_iso_image(first).then(|| boxes::size(reader))??
+    } else {
+        by_header(reader)?
+    };
+    (width > 0 && height > 0).then_some((width, height))
+}
+
+/// None as well where the parser stumbles: without this, an image would be tried for ever.
+fn by_header(reader: &mut Reader<'_>) -> Option<Dimensions> {
+    let found = panic::catch_unwind(AssertUnwindSafe(|| imagesize::reader_size(reader)));
     let found = found.ok()?.ok()?;
-    let side = |length: usize| u32::try_from(length).ok().filter(|length| *length > 0);
+    let side = |length: usize| u32::try_from(length).ok();
     side(found.width).zip(side(found.height))
 }
 
-/// Whether more of the beginning must be read: a JPEG may have megabytes of notes before it says how large it is.
-pub(super) fn is_cut_short(window: Window<'_>) -> bool {
-    window.first.starts_with(b"\xff\xd8\xff") && read(window).is_none()
+/// What must be read for its size, and was not: a JPEG may have megabytes of notes before it says how large it is.
+pub(super) fn wants(window: Window<'_>) -> Option<u64> {
+    let mut reader = window.reader();
+    match measure(&mut reader) {
+        Some(_) => None,
+        None => reader.missed,
+    }
+}
+
+/// The larger of both widths, and of both heights.
+fn larger(one: Dimensions, other: Dimensions) -> Dimensions {
+    (one.0.max(other.0), one.1.max(other.1))
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn png(width: u32, height: u32) -> Vec<u8> {
@@ -92,6 +120,7 @@ mod tests {
             size_bytes: tiff.len() as u64,
             first: &tiff[..1024],
             last: &tiff[tiff.len() - 1024..],
+            more: &[],
         };
         assert_eq!(check(&usual, "image/tiff", window), Ok(Some((300, 200))));
     }
@@ -140,14 +169,18 @@ mod tests {
         }
         bytes.extend(b"\xff\xc0\0\x11\x08\0\x05\0\x07\x03");
         bytes.extend([0; 16]);
-        let window = |most: usize| Window {
-            first: &bytes[..most],
+        let window = Window {
+            first: &bytes[..256 << 10],
             last: &bytes[bytes.len() - 8..],
-            size_bytes: bytes.len() as u64,
+            ..Window::whole(&bytes)
         };
-        assert!(is_cut_short(window(256 << 10)));
+        let at = wants(window).unwrap();
+        let piece = Bytes::copy_from_slice(&bytes[usize::try_from(at).unwrap()..]);
+        let more = &[(at, piece)];
+        let window = Window { more, ..window };
+        assert_eq!(wants(window), None);
         assert_eq!(
-            check(&Checks::default(), "image/jpeg", window(bytes.len())),
+            check(&Checks::default(), "image/jpeg", window),
             Ok(Some((7, 5)))
         );
     }

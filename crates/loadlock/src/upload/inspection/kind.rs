@@ -106,11 +106,16 @@ fn is_riff_whole(window: Window<'_>) -> bool {
 
 /// MP4, AVIF, HEIF and their like (ISO/IEC 14496-12, 4.3): a `ftyp` box comes first, its length in four bytes. It is
 /// short, so that the first byte is no letter and no `<`: text cannot look like one.
-fn is_iso_media(bytes: &[u8]) -> bool {
+pub(super) fn is_iso_media(bytes: &[u8]) -> bool {
     matches!(
         bytes.first_chunk(),
         Some([0, 0, _, _, b'f', b't', b'y', b'p'])
     )
+}
+
+/// Whether that is an image, whose boxes say how large it is.
+pub(super) fn is_iso_image(bytes: &[u8]) -> bool {
+    is_iso_media(bytes) && iso_media(bytes).starts_with("image/")
 }
 
 /// Brands that are not a film's. Those of films are many, and new ones come.
@@ -463,6 +468,7 @@ mod tests {
                 size_bytes: 1 << 20,
                 first: &bytes[..cut],
                 last: &bytes[cut..],
+                more: &[],
             };
             for window in [window, Window::whole(&bytes)] {
                 let media = magic(window).unwrap_or("image/png").parse().unwrap();
@@ -470,6 +476,8 @@ mod tests {
                 let _ = crate::upload::inspection::pretence::second_nature(&media, window);
                 let checks = crate::upload::Checks::default();
                 let _ = crate::upload::inspection::image::dimensions(&media, &checks, window);
+                let _ = crate::upload::inspection::image::wants(window);
+                let _ = zip::wants(window);
             }
         }
     }

@@ -13,6 +13,8 @@ use crate::upload::MediaType;
 
 const SCRIPT: &str = "text/javascript";
 const PDF: &str = "application/pdf";
+/// What stands behind an attachment, as behind whatever a PDF holds (PDF 1.7 reference, 3.2.7).
+const ATTACHED: &[u8] = b"endstream";
 
 /// What content found to be of this type can be taken for as well.
 pub(super) fn second_nature(found: &MediaType, window: Window<'_>) -> Option<&'static str> {
@@ -23,12 +25,15 @@ pub(super) fn second_nature(found: &MediaType, window: Window<'_>) -> Option<&'s
             .or_else(|| marked(window.last))
             .or_else(|| script(window))
             .or_else(|| pdf(window.first))
-            .or_else(|| zip::ending(window.last).map(|_| ZIP));
+            .or_else(|| zip::ending(window).map(|_| ZIP));
     }
     match found.as_str() {
-        // A PDF may hold an archive as an attachment; one that ends with it is opened as that.
-        PDF => marked(start(window.first))
-            .or_else(|| zip::ending(window.last).and_then(|end| end.closes.then_some(ZIP))),
+        // A PDF may hold an archive as an attachment, and says where that ends; one that ends with it is opened as that.
+        PDF => marked(start(window.first)).or_else(|| {
+            let end = zip::ending(window)?;
+            let mut behind = end.behind.windows(ATTACHED.len());
+            (!behind.any(|nine| nine == ATTACHED)).then_some(ZIP)
+        }),
         _ => None,
     }
 }
@@ -134,6 +139,7 @@ mod tests {
             Some("application/vnd.rar"),
         );
         check("application/pdf", &[A_PDF, &jar], Some(ZIP));
+        check("application/pdf", &[A_PDF, &jar, b"\n%%EOF"], Some(ZIP));
     }
 
     #[test]
@@ -211,6 +217,7 @@ mod tests {
             size_bytes: 1 << 30,
             first: JPEG,
             last: &jar,
+            more: &[],
         };
         let jpeg = "image/jpeg".parse().unwrap();
         assert_eq!(second_nature(&jpeg, window), Some(ZIP));

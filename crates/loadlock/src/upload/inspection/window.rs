@@ -1,14 +1,18 @@
-//! As much of an object as inspection reads: its beginning and its end.
+//! As much of an object as inspection reads: its beginning, its end, and what they point to.
 
 use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom};
 
-/// An object's beginning and end, read under one `ETag`. Of a small one both are the whole.
+use bytes::Bytes;
+
+/// What was read of an object under one `ETag`. Of a small one beginning and end are the whole.
 #[derive(Debug, Clone, Copy)]
 pub struct Window<'a> {
     /// Of the whole object.
     pub size_bytes: u64,
     pub first: &'a [u8],
     pub last: &'a [u8],
+    /// Pieces between them, each with where it begins.
+    pub more: &'a [(u64, Bytes)],
 }
 
 impl<'a> Window<'a> {
@@ -18,21 +22,29 @@ impl<'a> Window<'a> {
             size_bytes: bytes.len() as u64,
             first: bytes,
             last: bytes,
+            more: &[],
         }
     }
 
     /// Where the end begins.
-    fn last_at(&self) -> u64 {
+    pub(super) fn last_at(&self) -> u64 {
         self.size_bytes.saturating_sub(self.last.len() as u64)
     }
 
     /// What was read from here on, without a gap.
-    fn from(&self, at: u64) -> Option<&'a [u8]> {
+    pub(super) fn from(&self, at: u64) -> Option<&'a [u8]> {
         let within = |bytes: &'a [u8], start: u64| {
             let skipped = usize::try_from(at.checked_sub(start)?).ok()?;
             bytes.get(skipped..).filter(|rest| !rest.is_empty())
         };
-        within(self.first, 0).or_else(|| within(self.last, self.last_at()))
+        let pieces = self.more.iter();
+        within(self.first, 0)
+            .or_else(|| within(self.last, self.last_at()))
+            .or_else(|| {
+                pieces
+                    .into_iter()
+                    .find_map(|(start, piece)| within(piece, *start))
+            })
     }
 
     /// To be read like a file; what was not read from the store is an error.
@@ -40,14 +52,27 @@ impl<'a> Window<'a> {
         Reader {
             window: self,
             at: 0,
+            missed: None,
         }
     }
 }
 
 /// Reads a window like a file.
 pub(super) struct Reader<'a> {
-    window: Window<'a>,
+    pub(super) window: Window<'a>,
     at: u64,
+    /// Where it first wanted to read what was not read from the store.
+    pub(super) missed: Option<u64>,
+}
+
+impl Reader<'_> {
+    /// The bytes from here on.
+    pub(super) fn array<const N: usize>(&mut self, at: u64) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        self.at = at;
+        self.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
 }
 
 impl BufRead for Reader<'_> {
@@ -55,7 +80,10 @@ impl BufRead for Reader<'_> {
         match self.window.from(self.at) {
             Some(rest) => Ok(rest),
             None if self.at >= self.window.size_bytes => Ok(&[]),
-            None => Err(ErrorKind::UnexpectedEof.into()),
+            None => {
+                self.missed = self.missed.or(Some(self.at));
+                Err(ErrorKind::UnexpectedEof.into())
+            }
         }
     }
 
@@ -94,14 +122,33 @@ mod tests {
             size_bytes: 10,
             first: b"abc",
             last: b"xyz",
+            more: &[],
         };
         let mut reader = window.reader();
         let mut three = [0; 3];
         reader.read_exact(&mut three).unwrap();
         assert_eq!(&three, b"abc");
         assert!(reader.read(&mut three).is_err());
+        assert_eq!(reader.missed, Some(3));
         reader.seek(SeekFrom::End(-3)).unwrap();
         reader.read_exact(&mut three).unwrap();
         assert_eq!((&three, reader.read(&mut [0]).unwrap()), (b"xyz", 0));
+        assert_eq!(reader.array::<1>(10), None);
+    }
+
+    #[test]
+    fn pieces_are_read_as_one() {
+        let window = Window {
+            size_bytes: 10,
+            first: b"abc",
+            last: b"xyz",
+            more: &[
+                (3, Bytes::from_static(b"de")),
+                (5, Bytes::from_static(b"fg")),
+            ],
+        };
+        let mut reader = window.reader();
+        assert_eq!(reader.array(0), Some(*b"abcdefgxyz"));
+        assert_eq!(reader.missed, None);
     }
 }

@@ -3,9 +3,10 @@
 use super::Window;
 
 const LOCAL: &[u8] = b"PK\x03\x04";
-const CENTRAL: &[u8] = b"PK\x01\x02";
+const CENTRAL: &[u8; 4] = b"PK\x01\x02";
 const END: &[u8] = b"PK\x05\x06";
 const END_LENGTH: usize = 22;
+const LOCATOR_LENGTH: usize = 20;
 /// Enough to tell; a hostile archive has a million.
 const MOST_NAMES: usize = 4096;
 
@@ -45,7 +46,7 @@ pub(super) fn kind(window: Window<'_>) -> &'static str {
         return said;
     }
     let mut names = local_names(window.first);
-    names.extend(ending(window.last).into_iter().flat_map(|end| end.names));
+    names.extend(ending(window).into_iter().flat_map(|end| end.names));
     let has = |name: &[u8]| names.contains(&name);
     let below = |folder: &[u8]| names.iter().any(|name| name.starts_with(folder));
     let macros = names.iter().any(|name| name.ends_with(b"vbaProject.bin"));
@@ -166,59 +167,110 @@ fn local_names(bytes: &[u8]) -> Vec<&[u8]> {
 pub(super) struct Ending<'a> {
     /// As far as the directory was read.
     names: Vec<&'a [u8]>,
-    /// Nothing follows it.
-    pub(super) closes: bool,
+    /// What follows it.
+    pub(super) behind: &'a [u8],
 }
 
-/// The end of an archive among an object's last bytes, if there is a sound one.
-pub(super) fn ending(last: &[u8]) -> Option<Ending<'_>> {
-    let ends = last.windows(END.len()).enumerate().rev();
-    ends.filter(|(_, four)| *four == END)
-        .find_map(|(at, _)| ending_at(last, at))
+/// The end of an archive among an object's last bytes, if there is one that readers begin with, or it cannot be told.
+pub(super) fn ending(window: Window<'_>) -> Option<Ending<'_>> {
+    ends(window).find_map(|end| match end.opens {
+        Opens::Not => None,
+        Opens::At(start) => Some(Ending {
+            names: start.map(central_names).unwrap_or_default(),
+            behind: end.behind,
+        }),
+        Opens::Unread(_) => Some(Ending {
+            names: Vec::new(),
+            behind: end.behind,
+        }),
+    })
 }
 
-fn ending_at(last: &[u8], at: usize) -> Option<Ending<'_>> {
-    let end = last.get(at..at + END_LENGTH)?;
-    let entries = (u16_at(end, 8)?, u16_at(end, 10)?);
-    let directory = usize::try_from(u32_at(end, 12)?).ok()?;
-    let closes = at + END_LENGTH + usize::from(u16_at(end, 20)?) == last.len();
-    // Its numbers stand elsewhere (ZIP64).
-    let large = entries.1 == u16::MAX || directory == u32::MAX as usize;
-    if large {
-        let locator = at.checked_sub(20).and_then(|start| last.get(start..at))?;
-        let names = Vec::new();
-        return locator
-            .starts_with(b"PK\x06\x07")
-            .then_some(Ending { names, closes });
+/// What must be read to tell whether there is an archive behind something else, and was not.
+pub(super) fn wants(window: Window<'_>) -> Option<u64> {
+    if is_zip(window) {
+        return None;
     }
-    // Made of one piece, with something in it, each entry of 46 bytes at least.
-    let sound = entries.0 == entries.1
-        && entries.1 > 0
-        && u32_at(end, 4)? == 0
-        && directory >= usize::from(entries.1) * 46;
-    let names = match at.checked_sub(directory) {
-        Some(start) => central_names(last.get(start..at)?)?,
-        // It begins before what was read.
-        None => Vec::new(),
-    };
-    sound.then_some(Ending { names, closes })
+    let mut unread = ends(window).map_while(|end| match end.opens {
+        Opens::At(_) => None,
+        Opens::Not => Some(None),
+        Opens::Unread(at) => Some(Some(at)),
+    });
+    unread.find_map(|at| at)
 }
 
-fn central_names(directory: &[u8]) -> Option<Vec<&[u8]>> {
+/// What has the mark of an end.
+struct End<'a> {
+    opens: Opens<'a>,
+    behind: &'a [u8],
+}
+
+/// Whether readers find a directory by it.
+enum Opens<'a> {
+    Not,
+    /// There; or somewhere that a record beside it says.
+    At(Option<&'a [u8]>),
+    /// It would begin there, and that was not read.
+    Unread(u64),
+}
+
+/// From the last one on, as readers go.
+fn ends(window: Window<'_>) -> impl Iterator<Item = End<'_>> {
+    let marks = window.last.windows(END.len()).enumerate().rev();
+    let marks = marks.filter(|(_, four)| *four == END);
+    marks.filter_map(move |(at, _)| {
+        let (before, end) = window.last.split_at_checked(at)?;
+        let (end, behind) = end.split_at_checked(END_LENGTH)?;
+        // Its numbers stand elsewhere (ZIP64).
+        let located = before.len().checked_sub(LOCATOR_LENGTH);
+        let located = located.is_some_and(|from| before.get(from..).is_some_and(is_locator));
+        let opens = if located {
+            Opens::At(None)
+        } else {
+            opens(window, window.last_at() + at as u64, end)?
+        };
+        Some(End { opens, behind })
+    })
+}
+
+fn is_locator(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x06\x07")
+}
+
+/// Readers overlook much: other counts and disks, a comment of another length, and what stands before the archive and
+/// was not there when it was made. They go to where the record says that the directory begins (Info-ZIP, Go, libzip), or
+/// as far back as the directory is long (Info-ZIP, Go, Python, Java, Android), and open what has an entry there.
+fn opens<'a>(window: Window<'a>, at: u64, end: &[u8]) -> Option<Opens<'a>> {
+    let (length, offset) = (u32_at(end, 12)?, u32_at(end, 16)?);
+    let starts = [at.checked_sub(length.into()), Some(offset.into())];
+    let mut unread = None;
+    for start in starts.into_iter().flatten().filter(|start| *start < at) {
+        let mut reader = window.reader();
+        match reader.array(start) {
+            Some(four) if four == *CENTRAL => return Some(Opens::At(window.from(start))),
+            Some(_) => {}
+            None => unread = unread.or(reader.missed),
+        }
+    }
+    Some(unread.map_or(Opens::Not, Opens::Unread))
+}
+
+/// As far as they are sound.
+fn central_names(directory: &[u8]) -> Vec<&[u8]> {
     let mut names = Vec::new();
     let mut rest = directory;
-    while !rest.is_empty() && names.len() < MOST_NAMES {
-        let lengths = [28, 30, 32].map(|at| u16_at(rest, at).map(usize::from));
-        let [Some(name), Some(extra), Some(comment)] = lengths else {
-            return None;
-        };
-        if !rest.starts_with(CENTRAL) {
-            return None;
-        }
-        names.push(rest.get(46..46 + name)?);
-        rest = rest.get(46 + name + extra + comment..)?;
+    while let Some((name, next)) = central(rest).filter(|_| names.len() < MOST_NAMES) {
+        names.push(name);
+        rest = next;
     }
-    Some(names)
+    names
+}
+
+fn central(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [name, extra, comment] = [28, 30, 32].map(|at| u16_at(bytes, at).map(usize::from));
+    let (name, more) = (name?, extra? + comment?);
+    let entry = bytes.starts_with(CENTRAL).then_some(bytes)?;
+    Some((entry.get(46..46 + name)?, entry.get(46 + name + more..)?))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -233,6 +285,8 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     /// An archive with these entries, stored; checksums are left out.
@@ -251,7 +305,7 @@ pub(super) mod tests {
                 &name_length,
             ];
             bytes.extend([LOCAL, &common.concat(), &[0; 2], name.as_bytes(), content].concat());
-            directory.extend([CENTRAL, &[20, 0], &common.concat(), &[0; 12]].concat());
+            directory.extend([CENTRAL, &[20, 0][..], &common.concat(), &[0; 12]].concat());
             directory.extend(offset.to_le_bytes());
             directory.extend(name.as_bytes());
         }
@@ -317,18 +371,46 @@ pub(super) mod tests {
             size_bytes: bytes.len() as u64,
             first: &bytes[..256 << 10],
             last: &bytes[bytes.len() - (64 << 10)..],
+            more: &[],
         };
         assert_eq!(kind(window), WORD);
+    }
+
+    fn opens(bytes: &[u8]) -> bool {
+        ending(Window::whole(bytes)).is_some()
     }
 
     #[test]
     fn an_end_of_an_archive_is_no_accident() {
         let bytes = archive(&[("a", b"a")]);
-        assert!(ending(&bytes).is_some_and(|end| end.closes));
+        assert!(opens(&bytes));
         let more = [bytes.as_slice(), b"more"].concat();
-        assert!(ending(&more).is_some_and(|end| !end.closes));
-        let chance = [&[1; 100], END, &[9; 40]].concat();
-        assert!(ending(&chance).is_none());
-        assert!(ending(&bytes[..bytes.len() - 1]).is_none());
+        assert_eq!(ending(Window::whole(&more)).unwrap().behind, b"more");
+        assert!(!opens(&[&[1; 100], END, &[9; 40]].concat()));
+        assert!(!opens(&[&[1; 100], END, &[0; 40]].concat()));
+        assert!(!opens(&bytes[..bytes.len() - 1]));
+        assert!(!opens(&archive(&[])));
+    }
+
+    #[test]
+    fn where_a_directory_was_not_read_it_is_asked_for() {
+        let bytes = archive(&[("a", b"a"), ("b", b"b")]);
+        let window = Window {
+            size_bytes: 1 << 30,
+            first: b"GIF89a",
+            last: &bytes[bytes.len() - 30..],
+            more: &[],
+        };
+        let start = (1 << 30) - 22 - 2 * 47;
+        assert_eq!(wants(window), Some(start));
+        assert!(ending(window).is_some(), "it may be one");
+        let piece = |bytes: &[u8]| [(start, Bytes::copy_from_slice(bytes))];
+        let directory = piece(&bytes[bytes.len() - 22 - 2 * 47..]);
+        let found = Window {
+            more: &directory,
+            ..window
+        };
+        assert_eq!(ending(found).unwrap().names, [b"a", b"b"]);
+        assert_eq!(wants(found), None);
     }
 }
