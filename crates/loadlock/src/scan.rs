@@ -66,13 +66,15 @@ pub enum Opinion {
 /// Why there is no opinion. None is ever taken for a good one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
+    /// They were not asked: others were, for long.
+    Busy,
     /// It may pass.
     Passing(String),
     /// Asked again, they could say no more.
     Lasting(String),
 }
 
-/// How long a free place is waited for.
+/// How long a free place is waited for at the most.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a hook's sentence may be.
 const MOST_CHARACTERS: usize = 300;
@@ -95,9 +97,10 @@ impl Scanners {
         }
     }
 
-    /// A place to ask from, in turn; none if all are taken for long.
+    /// A place to ask from, in turn; none if all are taken for as long as a scanner may be silent.
     pub async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        timeout(PATIENCE, self.places.acquire()).await.ok()?.ok()
+        let patience = PATIENCE.min(self.settings.timeout);
+        timeout(patience, self.places.acquire()).await.ok()?.ok()
     }
 
     /// What `clamd` says to content of this size. An error is the content's: it could not be read.

@@ -46,16 +46,16 @@ pub(super) async fn inspect(app: &App, leased: &Upload) -> Result<(), Error> {
     };
     let reason = match scan::ask(app, leased, profile, &inspected).await? {
         None => return conclude(app, leased, leased.clone().lose()).await,
-        Some(Opinion::Clean) => {
+        Some((Opinion::Clean, _)) => {
             let deadline = after(app.clock.now(), profile.lifetimes.ready);
             let passed = leased.clone().pass(inspected, profile.promote, deadline);
             return conclude(app, leased, passed).await;
         }
-        Some(Opinion::Unknown(fault)) => {
-            return wait::wait(app, leased, profile, found, fault).await;
+        Some((Opinion::Unknown(fault), turn)) => {
+            return wait::wait(app, leased, profile, found, (fault, turn)).await;
         }
-        Some(Opinion::Malware(signature)) => Rejection::Malware { signature },
-        Some(Opinion::Refused(says)) => Rejection::HookRefused { says },
+        Some((Opinion::Malware(signature), _)) => Rejection::Malware { signature },
+        Some((Opinion::Refused(says), _)) => Rejection::HookRefused { says },
     };
     refuse::refuse(app, leased, profile, &found, reason).await
 }

@@ -21,7 +21,7 @@ const BEAT: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_hours(1);
 const TRIES: u32 = 8;
 pub(super) const SOONEST: Duration = Duration::from_secs(1);
-const LATEST: Duration = Duration::from_mins(10);
+pub(super) const LATEST: Duration = Duration::from_mins(10);
 
 /// Takes the lease, unless somebody has it. Of the uploads of one claim it is the first that is leased, for all.
 pub(super) async fn lease(app: &App, upload: &Upload) -> Result<Option<Upload>, Error> {

@@ -162,6 +162,12 @@ impl World {
         answer.text("/reason/message")
     }
 
+    /// What keeps scanners from looking at it.
+    async fn why(&self, id: UploadId) -> String {
+        let upload = self.app.records.upload(id).await.unwrap().unwrap();
+        upload.state.unscanned().unwrap().why.clone()
+    }
+
     /// Lets time pass in steps, so that everything is done when it is due.
     async fn pass(&self, time: Duration, steps: u32) {
         for _ in 0..steps {
@@ -258,6 +264,72 @@ async fn a_scanner_that_comes_back_scans_what_waited() {
         assert_eq!(world.completed(id).await, (200, "stored".to_owned()));
         assert_eq!(world.bytes_of(id).await, PNG);
     }
+    world.end().await;
+}
+
+/// One place, which somebody has.
+async fn busy(scanner: &Scanner, checks: &Checks) -> World {
+    let mut world = scanned_by(scanner, checks).await;
+    world.restart(|config| config.scanning.at_once = 1).await;
+    world
+}
+
+#[tokio::test]
+async fn who_waits_for_a_turn_loses_no_patience() {
+    let scanner = Scanner::start(OK).await;
+    let world = busy(&scanner, &scanned()).await;
+    let place = world.app.scanners.place().await.unwrap();
+    let mut ids = Vec::new();
+    for method in [Method::Put, Method::Post, Method::Multipart] {
+        let id = world.sent(method, PNG).await;
+        assert_eq!(world.completed(id).await, (202, "received".to_owned()));
+        ids.push(id);
+    }
+    // Longer than patience, and than uploads last.
+    world.pass(Duration::from_hours(13), 3).await;
+    for id in &ids {
+        assert_eq!(world.completed(*id).await, (202, "received".to_owned()));
+    }
+    assert!(scanner.asked.lock().unwrap().is_empty());
+    drop(place);
+    world.pass(Duration::from_mins(1), 1).await;
+    for id in ids {
+        assert_eq!(world.completed(id).await, (200, "stored".to_owned()));
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_scanner_s_faults_count_before_and_after_a_time_without_a_turn() {
+    let scanner = Scanner::start(Does::HangsUp).await;
+    let world = busy(&scanner, &scanned()).await;
+    let id = world.sent(Method::Put, PNG).await;
+    assert_eq!(world.completed(id).await.0, 202);
+    world.pass(Duration::from_mins(5), 5).await;
+    let place = world.app.scanners.place().await.unwrap();
+    world.pass(Duration::from_mins(5), 1).await;
+    world.pass(Duration::from_hours(2), 2).await;
+    drop(place);
+    world.pass(Duration::from_secs(10), 1).await;
+    assert_eq!(world.completed(id).await, (202, "received".to_owned()));
+    assert_eq!(world.why(id).await, "clamd hung up");
+    world.pass(Duration::from_mins(6), 6).await;
+    assert_eq!(world.completed(id).await, (422, "not_scanned".to_owned()));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_never_gets_a_turn_is_refused_before_the_bucket_forgets_it() {
+    let scanner = Scanner::start(OK).await;
+    let world = busy(&scanner, &scanned()).await;
+    let place = world.app.scanners.place().await.unwrap();
+    let id = world.sent(Method::Post, PNG).await;
+    assert_eq!(world.completed(id).await.0, 202);
+    world.pass(7 * DAY, 4).await;
+    assert_eq!(world.completed(id).await, (422, "not_scanned".to_owned()));
+    let says = "the file could not be scanned: all scanners are busy";
+    assert_eq!(world.message(id).await, says);
+    drop(place);
     world.end().await;
 }
 

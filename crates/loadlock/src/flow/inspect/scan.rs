@@ -2,33 +2,56 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
     app::App,
     error::Error,
     scan::{Fault, Opinion},
-    upload::{Inspected, Profile, Upload},
+    upload::{Checks, Inspected, Profile, Upload},
 };
 
 /// A hook may go on reading for a while after it was to have answered.
 const MARGIN: Duration = Duration::from_mins(1);
 
-/// The first opinion that is not a good one, or a good one; `None` if the content is gone.
+/// When its turn came to be asked about, or when waiting for that ended, and since when it had waited.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) since: Timestamp,
+    pub(super) came: Timestamp,
+}
+
+/// What those say who are asked, when it is an upload's turn; `None` if the content is gone.
 pub(super) async fn ask(
     app: &App,
     leased: &Upload,
     profile: &Profile,
     inspected: &Inspected,
-) -> Result<Option<Opinion>, Error> {
-    let checks = &profile.checks;
-    if !checks.is_scanned() {
-        return Ok(Some(Opinion::Clean));
+) -> Result<Option<(Opinion, Turn)>, Error> {
+    let since = app.clock.now();
+    let turn = || Turn {
+        since,
+        came: app.clock.now(),
+    };
+    if !profile.checks.is_scanned() {
+        return Ok(Some((Opinion::Clean, turn())));
     }
     let Some(_place) = app.scanners.place().await else {
-        let busy = Fault::Passing("all scanners are busy".to_owned());
-        return Ok(Some(Opinion::Unknown(busy)));
+        return Ok(Some((Opinion::Unknown(Fault::Busy), turn())));
     };
+    let turn = turn();
+    let opinion = opinion(app, leased, &profile.checks, inspected).await?;
+    Ok(opinion.map(|opinion| (opinion, turn)))
+}
+
+/// The first opinion that is not a good one, or a good one; `None` if the content is gone.
+async fn opinion(
+    app: &App,
+    leased: &Upload,
+    checks: &Checks,
+    inspected: &Inspected,
+) -> Result<Option<Opinion>, Error> {
     if checks.clamav {
         let content = app.bucket.content(&inspected.source, &inspected.etag);
         let Some(content) = content.await? else {

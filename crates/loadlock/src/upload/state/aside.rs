@@ -12,7 +12,11 @@ pub struct Unscanned {
     /// Its bytes in the staging bucket, where they may lie so long.
     pub source: ObjectKey,
     pub etag: String,
+    /// Since when, without the time in which it had no turn.
     pub since: Timestamp,
+    /// Since when it waits for its turn, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy_since: Option<Timestamp>,
     /// Then it is rejected.
     pub until: Timestamp,
     /// What is in the way.
