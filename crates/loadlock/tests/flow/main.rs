@@ -30,6 +30,7 @@ mod quarantine;
 mod quotas;
 mod rates;
 mod reading;
+mod reasons;
 mod repeats;
 mod revocations;
 mod rules;
