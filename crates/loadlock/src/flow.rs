@@ -36,7 +36,7 @@ pub use self::{
     begin::{Announced, Begin, BeginMany, Begun, Idempotency, Named, begin, begin_many},
     claim::{Claim, claim},
     complete::{Progress, complete, look},
-    credentials::{Keys, Vend, complete_session, vend},
+    credentials::{Keys, Sent, Vend, complete_session, vend},
     end::abort,
     files::{DisplayUrls, FilePage, FileQuery, ShownFile, delete_file, display_urls, file, files},
     links::{FileLink, FileLinks, content_url, links},

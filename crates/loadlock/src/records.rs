@@ -35,6 +35,7 @@ pub use self::{
     keys::ApiKey,
     replies::{Answer, Reply},
     revocations::{Denied, NotASubject, Revocation, Subject},
+    sessions::{NewSession, Opened},
     usage::Miscount,
     users::User,
     watch::Watch,

@@ -2,21 +2,23 @@
 
 use std::borrow::Cow;
 
-use aws_sdk_s3::types::EncodingType;
+use aws_sdk_s3::{primitives::DateTime, types::EncodingType};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
-use super::{Bucket, failed};
+use super::{Bucket, Trouble, failed, trouble};
 use crate::{
     clock::from_millis,
     error::{Error, Kind},
     upload::ObjectKey,
 };
 
-/// One object of a listing.
+/// One object, as it was found there.
 #[derive(Debug, Clone)]
 pub struct Listed {
     pub key: ObjectKey,
+    pub etag: String,
+    pub size_bytes: u64,
     pub modified_at: Timestamp,
 }
 
@@ -47,17 +49,69 @@ impl Bucket {
             } else {
                 decode(given)?
             };
-            let modified = object.last_modified().and_then(|at| at.to_millis().ok());
-            Ok(Listed {
-                key: ObjectKey::new(key),
-                modified_at: modified.map_or(Timestamp::MIN, from_millis),
-            })
+            listed(
+                ObjectKey::new(key),
+                (object.e_tag(), object.size()),
+                object.last_modified(),
+            )
         });
         Ok(Page {
             objects: objects.collect::<Result<_, Error>>()?,
             next: answer.next_continuation_token().map(str::to_owned),
         })
     }
+
+    /// One object of staging as a listing would have it, if it is there.
+    pub async fn find_staged(&self, key: &ObjectKey) -> Result<Option<Listed>, Error> {
+        let head = self.client.head_object();
+        let head = head.bucket(&*self.staging).key(key.as_str());
+        match head.send().await {
+            Ok(found) => {
+                let facts = (found.e_tag(), found.content_length());
+                listed(key.clone(), facts, found.last_modified()).map(Some)
+            }
+            Err(failure) if trouble(&failure) == Trouble::Missing => Ok(None),
+            Err(failure) => Err(failed(failure)),
+        }
+    }
+
+    /// Deletes an object of staging, unless another has taken its place; says whether none is left. It is looked at first for
+    /// stores that delete without regard to `if-match`.
+    pub async fn delete_listed(&self, object: &Listed) -> Result<bool, Error> {
+        match self.find_staged(&object.key).await? {
+            None => return Ok(true),
+            Some(now) if now.etag != object.etag => return Ok(false),
+            Some(_) => {}
+        }
+        let delete = self.client.delete_object();
+        let delete = delete.bucket(&*self.staging).key(object.key.as_str());
+        match delete.if_match(&object.etag).send().await {
+            Ok(_) => Ok(true),
+            Err(failure) => match trouble(&failure) {
+                Trouble::Missing => Ok(true),
+                Trouble::Changed => Ok(false),
+                Trouble::Mismatch | Trouble::Other => Err(failed(failure)),
+            },
+        }
+    }
+}
+
+fn listed(
+    key: ObjectKey,
+    (etag, size): (Option<&str>, Option<i64>),
+    modified: Option<&DateTime>,
+) -> Result<Listed, Error> {
+    let size = size.and_then(|size| u64::try_from(size).ok());
+    let (Some(etag), Some(size_bytes)) = (etag, size) else {
+        return Err(Kind::Unavailable.because("the store gives objects no size or etag"));
+    };
+    let modified = modified.and_then(|at| at.to_millis().ok());
+    Ok(Listed {
+        key,
+        etag: etag.to_owned(),
+        size_bytes,
+        modified_at: modified.map_or(Timestamp::MIN, from_millis),
+    })
 }
 
 /// In a listing a plus stands for a blank.

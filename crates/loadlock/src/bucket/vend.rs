@@ -14,7 +14,7 @@ use crate::{
     auth::Secret,
     clock::{Clock, from_millis},
     error::{Error, Kind},
-    upload::session,
+    upload::session::{self, Prefix},
 };
 
 /// How temporary credentials are got.
@@ -25,6 +25,8 @@ pub struct Vending {
     pub endpoint: Option<String>,
     /// How long they live at most.
     pub lifetime: Duration,
+    /// How many of them one owner may have at a time.
+    pub per_owner: u32,
 }
 
 /// Who is asked for them, and as whom.
@@ -74,6 +76,7 @@ pub struct Vendor {
     desk: Desk,
     staging: String,
     longest: Duration,
+    per_owner: u32,
 }
 
 #[derive(Clone)]
@@ -93,7 +96,7 @@ pub struct Wish<'a> {
     /// What the service's own log is to call it.
     pub name: &'a str,
     /// Where it may write, unless the service says where.
-    pub prefix: &'a str,
+    pub prefix: &'a Prefix,
     pub lifetime: Duration,
     /// The caller's own token, from an issuer that the service trusts as well.
     pub token: Option<&'a Secret>,
@@ -103,7 +106,7 @@ pub struct Wish<'a> {
 #[derive(Debug, Clone)]
 pub struct Vended {
     pub credentials: Credentials,
-    pub prefix: String,
+    pub prefix: Prefix,
     pub expires_at: Timestamp,
 }
 
@@ -129,7 +132,13 @@ impl Vendor {
             desk,
             staging: store.staging_bucket.clone(),
             longest: vending.lifetime,
+            per_owner: vending.per_owner,
         }
+    }
+
+    /// How many keys one owner may have at a time.
+    pub fn per_owner(&self) -> u32 {
+        self.per_owner
     }
 
     /// Asks for keys that may write below one prefix and do nothing else.
@@ -194,12 +203,15 @@ fn token<'a>(wish: &Wish<'a>) -> Result<&'a Secret, Error> {
     wish.token.ok_or_else(|| Kind::Forbidden.because(needed))
 }
 
-fn vended(given: Option<&aws_sdk_sts::types::Credentials>, prefix: &str) -> Result<Vended, Error> {
+fn vended(
+    given: Option<&aws_sdk_sts::types::Credentials>,
+    prefix: &Prefix,
+) -> Result<Vended, Error> {
     let given = given.ok_or_else(none)?;
     let keys = Credentials::new(given.access_key_id(), given.secret_access_key());
     Ok(Vended {
         credentials: keys.with_session_token(given.session_token()),
-        prefix: prefix.to_owned(),
+        prefix: prefix.clone(),
         expires_at: from_millis(given.expiration().secs().saturating_mul(1000)),
     })
 }
@@ -283,8 +295,8 @@ where
 }
 
 /// What a session may do at most, whatever its role may: at most 2,048 characters (STS API reference, `AssumeRole`).
-fn session_policy(bucket: &str, prefix: &str) -> String {
-    let below = format!("arn:aws:s3:::{bucket}/{prefix}*");
+fn session_policy(bucket: &str, prefix: &Prefix) -> String {
+    let below = format!("arn:aws:s3:::{bucket}/{}*", prefix.as_str());
     let mut statements = vec![
         json!({"Effect": "Allow", "Action": MAY, "Resource": below}),
         json!({"Effect": "Deny", "Action": NEVER, "Resource": "*"}),

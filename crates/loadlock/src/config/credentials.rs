@@ -1,7 +1,7 @@
 //! The section `[credentials]`: where temporary credentials come from.
 
 use super::{
-    forms::{ENDPOINT, Form, LIFETIME, Wrong, one_of, some, text},
+    forms::{COUNT, ENDPOINT, Form, LIFETIME, Wrong, one_of, some, text},
     section::Section,
 };
 use crate::{
@@ -58,6 +58,7 @@ pub(super) fn read(section: Section<'_>) -> Option<Option<Vending>> {
     let via = section.required("via", &VIA);
     let endpoint = section.optional("endpoint", &ENDPOINT);
     let lifetime = section.or("lifetime", "1 hour", &LIFETIME);
+    let per_owner = section.or("per_owner", "32", &COUNT);
     let way = match via {
         None => {
             // Some of these belong to what was meant.
@@ -88,6 +89,7 @@ pub(super) fn read(section: Section<'_>) -> Option<Option<Vending>> {
         way: way?,
         endpoint: endpoint?,
         lifetime: lifetime?,
+        per_owner: per_owner?,
     }))
 }
 

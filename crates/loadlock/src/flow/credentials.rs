@@ -9,7 +9,6 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use tokio::time::Instant;
 
-use self::find::Found;
 pub(crate) use self::{find::tend, sweep::sweep};
 use crate::{
     app::App,
@@ -18,7 +17,7 @@ use crate::{
     clock::after,
     error::{Error, Kind},
     flow::{self, audit, begin, complete, gate},
-    records::{Act, Entry},
+    records::{Act, Entry, NewSession, Opened},
     upload::{Metadata, Method, ObjectKey, Promote, Session, Upload, UploadId, session},
 };
 
@@ -111,7 +110,7 @@ async fn hand_out(app: &App, caller: &Caller, vend: Vend) -> Result<Keys, Error>
         expires_at,
         attempt: 0,
     };
-    let session = record(app, caller, session).await?;
+    let session = record(app, caller, &session, vendor.per_owner()).await?;
     tracing::info!(%id, profile = session.profile, "credentials");
     Ok(Keys {
         session,
@@ -121,25 +120,37 @@ async fn hand_out(app: &App, caller: &Caller, vend: Vend) -> Result<Keys, Error>
 
 /// Records the session before anybody has its keys. An identity of a pool writes to the same prefix each time: there the session
 /// that is open goes on.
-async fn record(app: &App, caller: &Caller, session: Session) -> Result<Session, Error> {
+async fn record(
+    app: &App,
+    caller: &Caller,
+    session: &Session,
+    most: u32,
+) -> Result<Session, Error> {
     let now = app.clock.now();
-    if let Some(open) = app.records.session_below(&session.prefix).await? {
-        if (&open.owner, &open.profile) != (&session.owner, &session.profile) {
-            return Err(Kind::Forbidden.because(format!(
-                "this identity has credentials for another profile until {}",
-                open.closes_at()
-            )));
-        }
-        let longer = Session {
-            expires_at: open.expires_at.max(session.expires_at),
-            ..open
-        };
-        app.records.prolong_session(&longer, caller, now).await?;
-        return Ok(longer);
-    }
     let due = after(now, FIRST_LOOK);
-    app.records.open_session(&session, due, caller, now).await?;
-    Ok(session)
+    let new = NewSession { session, due, most };
+    match app.records.open_session(new, caller, now).await? {
+        Opened::Yes(open) => Ok(open),
+        Opened::Taken(open) => Err(Kind::Forbidden.because(format!(
+            "this identity has credentials for another profile, or with other form data, until {}",
+            open.closes_at()
+        ))),
+        Opened::Full(until) => {
+            let says = format!(
+                "you may have at most {most} temporary credentials at a time: the first end at {until}"
+            );
+            let details = json!({ "quota": "owner.credentials", "limit": most });
+            Err(Kind::QuotaExceeded.because(says).with_details(details))
+        }
+    }
+}
+
+/// What was found of what a session has sent.
+#[derive(Debug)]
+pub struct Sent {
+    pub uploads: Vec<Upload>,
+    /// What quotas leave no room for, and why: found again later.
+    pub waiting: Vec<(ObjectKey, Error)>,
 }
 
 /// Finds what a session has sent, all of it or these keys, and says how far each file has come.
@@ -148,20 +159,19 @@ pub async fn complete_session(
     caller: &Caller,
     id: UploadId,
     keys: Option<Vec<String>>,
-) -> Result<Vec<Upload>, Error> {
+) -> Result<Sent, Error> {
     let session = visible(app, caller, id).await?;
+    let keys = keys.map(|keys| named(app, &session, keys)).transpose()?;
     let deadline = Instant::now() + complete::PATIENCE;
-    let Found { uploads, .. } = match keys {
-        None => find::all(app, &session, deadline).await?,
-        Some(keys) => {
-            let keys = named(app, &session, keys).await?;
-            find::these(app, &session, &keys, deadline).await?
-        }
-    };
+    let Sent { uploads, waiting } = find::sent(app, &session, keys.as_deref(), deadline).await?;
     let settled = uploads
         .into_iter()
         .map(|upload| complete::settle(app, Some(caller), upload.id, deadline));
-    stream::iter(settled).buffered(AT_ONCE).try_collect().await
+    let uploads = stream::iter(settled).buffered(AT_ONCE).try_collect();
+    Ok(Sent {
+        uploads: uploads.await?,
+        waiting,
+    })
 }
 
 /// Another's session is as unknown as none.
@@ -175,30 +185,15 @@ async fn visible(app: &App, caller: &Caller, id: UploadId) -> Result<Session, Er
     found.ok_or_else(|| Kind::NotFound.because(format!("there are no credentials `{id}`")))
 }
 
-/// The keys, if they are the session's own and something lies there.
-async fn named(app: &App, session: &Session, keys: Vec<String>) -> Result<Vec<ObjectKey>, Error> {
+/// The keys, if they are the session's own.
+fn named(app: &App, session: &Session, keys: Vec<String>) -> Result<Vec<ObjectKey>, Error> {
     flow::profile(app, &session.profile)?.check_count(keys.len())?;
-    let outside = |key: &&String| key.len() > 1024 || !key.starts_with(&session.prefix);
+    let prefix = session.prefix.as_str();
+    let outside = |key: &&String| key.len() > 1024 || !key.starts_with(prefix);
     if let Some(key) = keys.iter().find(outside) {
         let shown: String = key.chars().take(80).collect();
-        let prefix = &session.prefix;
-        return Err(
-            Kind::InvalidRequest.because(format!("`keys`: `{shown}` is not below `{prefix}`"))
-        );
+        let says = format!("`keys`: `{shown}` is not below the credentials' prefix");
+        return Err(Kind::InvalidRequest.because(says));
     }
-    let keys: Vec<ObjectKey> = keys.into_iter().map(ObjectKey::new).collect();
-    let known = app.records.session_uploads(session).await?;
-    let mut missing = Vec::new();
-    for key in &keys {
-        let is_known = known.iter().any(|upload| upload.staged_key == *key);
-        if !is_known && app.bucket.staged(key).await?.is_none() {
-            missing.push(key.as_str());
-        }
-    }
-    if missing.is_empty() {
-        return Ok(keys);
-    }
-    let says = format!("{} of {} files have not arrived", missing.len(), keys.len());
-    let details = json!({ "missing_keys": missing });
-    Err(Kind::NotReceived.because(says).with_details(details))
+    Ok(keys.into_iter().map(ObjectKey::new).collect())
 }

@@ -5,7 +5,9 @@ use axum::{Json, extract::State, http::StatusCode};
 
 use super::{
     extract::{Asking, Body, Creating, Id, OwnToken},
-    message::{Credentials, CredentialsRequest, Method, Sent, SentRequest, SentUpload},
+    message::{
+        Credentials, CredentialsRequest, Method, Reason, Sent, SentRequest, SentUpload, SentWaiting,
+    },
     render,
 };
 use crate::{
@@ -13,13 +15,14 @@ use crate::{
     bucket::Style,
     error::{Error, Kind},
     flow,
-    upload::Upload,
+    upload::{ObjectKey, Upload},
 };
 
 pub(super) const VEND: &[Kind] = &[
     Kind::InvalidRequest,
     Kind::Forbidden,
     Kind::Revoked,
+    Kind::QuotaExceeded,
     Kind::NotFound,
     Kind::BodyTooLarge,
     Kind::MethodNotOffered,
@@ -78,8 +81,8 @@ pub(super) async fn complete_credentials(
     Id(id): Id,
     Body(request): Body<SentRequest>,
 ) -> Result<Json<Sent>, Error> {
-    let uploads = flow::complete_session(&app, &caller, id, request.keys).await?;
-    Ok(Json(sent(&uploads)))
+    let found = flow::complete_session(&app, &caller, id, request.keys).await?;
+    Ok(Json(sent(&found)))
 }
 
 fn credentials(app: &App, vended: &flow::Keys) -> Credentials {
@@ -100,18 +103,26 @@ fn credentials(app: &App, vended: &flow::Keys) -> Credentials {
         region: store.region.clone(),
         path_style: store.style == Style::Path,
         bucket: store.staging_bucket.clone(),
-        prefix: session.prefix.clone(),
+        prefix: session.prefix.as_str().to_owned(),
     }
 }
 
-fn sent(uploads: &[Upload]) -> Sent {
+fn sent(found: &flow::Sent) -> Sent {
     let one = |upload: &Upload| SentUpload {
         key: upload.staged_key.to_string(),
         id: upload.id.to_string(),
         state: (&upload.state).into(),
         reason: render::reason(&upload.state),
     };
+    let waits = |(key, why): &(ObjectKey, Error)| SentWaiting {
+        key: key.to_string(),
+        reason: Reason {
+            code: why.kind().code().to_owned(),
+            message: why.message().to_owned(),
+        },
+    };
     Sent {
-        uploads: uploads.iter().map(one).collect(),
+        uploads: found.uploads.iter().map(one).collect(),
+        waiting: found.waiting.iter().map(waits).collect(),
     }
 }

@@ -12,7 +12,7 @@ pub use self::{
         Begin, BeginManyRequest, BeginRequest, Begun, BegunFile, BegunMany, FileRequest,
         RefusedFile,
     },
-    credentials::{Credentials, CredentialsRequest, Sent, SentRequest, SentUpload},
+    credentials::{Credentials, CredentialsRequest, Sent, SentRequest, SentUpload, SentWaiting},
     file::{DisplayUrl, File, FilePage, Link, Links, LinksRequest, Urls, UrlsRequest},
     grant::{Grant, HeldPart, Part, SignRequest, Signed, UploadUrl, UploadUrlRequest},
     profile::{ChecksumDemand, MetadataRule, OtherMetadata, Profile, Profiles, Promote},

@@ -187,15 +187,12 @@ impl Entry {
     /// To this upload.
     #[must_use]
     pub fn of(self, upload: &Upload) -> Self {
-        let staged = upload.staged_key.as_str();
-        let id = upload.id.to_string();
-        let open = staged.find(&id).map_or(0, |start| start + id.len());
         Self {
             owner: Some(upload.owner.to_string()),
             profile: Some(upload.profile.clone()),
             upload: Some(upload.id),
             size_bytes: upload.size_bytes,
-            key: staged.get(..open).map(str::to_owned),
+            key: Some(upload.staged_key.open().to_owned()),
             ..self
         }
     }

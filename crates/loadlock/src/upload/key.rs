@@ -23,6 +23,25 @@ impl ObjectKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As much of it as is no secret: of a key in staging, as far as the id before what nobody guesses.
+    pub fn open(&self) -> &str {
+        open(&self.0)
+    }
+}
+
+/// As much of a key, or of its beginning, as is no secret.
+pub(super) fn open(key: &str) -> &str {
+    let secret = match key.split_once('/') {
+        Some(("in", _)) => key.find('-'),
+        // An identity's own prefix has no secret of ours, and is nobody else's business.
+        Some(("cred", rest)) => match rest.split('/').next().and_then(|owner| owner.find(':')) {
+            Some(region) => Some("cred/".len() + region),
+            None => Some(key.find('-').unwrap_or("cred/".len())),
+        },
+        _ => None,
+    };
+    secret.map_or(key, |at| &key[..at])
 }
 
 impl fmt::Display for ObjectKey {
@@ -34,10 +53,13 @@ impl fmt::Display for ObjectKey {
 /// Without the secret of a staged key.
 impl fmt::Debug for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.split_once('-') {
-            Some((known, _)) if known.starts_with("in/") => write!(f, "{known}-…"),
-            _ => f.write_str(&self.0),
-        }
+        let open = self.open();
+        f.write_str(open)?;
+        f.write_str(if open.len() < self.0.len() {
+            "-…"
+        } else {
+            ""
+        })
     }
 }
 
@@ -216,6 +238,24 @@ impl FromStr for KeyTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_key_lets_nobody_write_there() {
+        fn check(key: &str, expected: &str) {
+            let shown = format!("{:?}", ObjectKey::new(key.to_owned()));
+            assert_eq!(shown, expected, "{key}");
+        }
+        check("in/0a1b/01ARZ3ND-s3-cr3t", "in/0a1b/01ARZ3ND-…");
+        check("in/0a1b/01ARZ3ND", "in/0a1b/01ARZ3ND");
+        check(
+            "cred/0a1b/01ARZ3ND-s3-cr3t/my-a.png",
+            "cred/0a1b/01ARZ3ND-…",
+        );
+        check("cred/eu-central-1:12-34/my-a.png", "cred/eu-central-1-…");
+        check("cred/0a1b/what/is:this", "cred/-…");
+        check("held/01ARZ3ND/1", "held/01ARZ3ND/1");
+        check("image/0a1b/a-b.png", "image/0a1b/a-b.png");
+    }
 
     #[test]
     fn templates_are_held_to_their_rules() {

@@ -1,18 +1,24 @@
 //! Sessions: for a while somebody may write below one prefix, and what arrives there becomes uploads.
 
-use std::{net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::{Metadata, Method, Narrowed, ObjectKey, Owner, State, Upload, UploadId, name};
+use super::{Metadata, Method, Narrowed, ObjectKey, Owner, State, Upload, UploadId, key, name};
 use crate::clock::after;
 
 /// Below this all sessions' prefixes lie.
 pub const SESSIONS: &str = "cred/";
 /// How long after its keys have ended a session is looked after: a transfer that began in time may last longer than they.
 const TRANSFER: Duration = Duration::from_hours(1);
+/// The store's clock may be behind ours, or before it.
+const SKEW: Duration = Duration::from_mins(1);
+
+/// Where a session writes: a place in the staging bucket, with a slash at its end.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Prefix(String);
 
 /// Temporary credentials that were handed out, without the credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +31,7 @@ pub struct Session {
     pub api_key: Option<String>,
     /// From where they were asked for, if that is known.
     pub address: Option<IpAddr>,
-    /// In the staging bucket; with a slash at its end.
-    pub prefix: String,
+    pub prefix: Prefix,
     /// Of every file that arrives.
     pub metadata: Metadata,
     /// When the keys end.
@@ -41,8 +46,21 @@ impl Session {
         after(self.expires_at, TRANSFER)
     }
 
-    /// The upload that an object is: the same however often it is found.
-    pub fn upload(&self, key: ObjectKey) -> Upload {
+    /// Whether what was written then was written by this session. Below a prefix of its own nobody wrote before.
+    pub fn covers(&self, written_at: Timestamp) -> bool {
+        let begun = !self.prefix.is_shared() || after(written_at, SKEW) >= self.id.time();
+        begun && written_at <= after(self.closes_at(), SKEW)
+    }
+
+    /// Whether another session's keys would be for the same: the same person's, and files with the same form data.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (&self.owner, &self.profile, &self.metadata)
+            == (&other.owner, &other.profile, &other.metadata)
+    }
+
+    /// The upload that an object is, the same however often it is found. What it takes up of quotas is the size it was found
+    /// with: written again it may be smaller, not larger.
+    pub fn upload(&self, key: ObjectKey, size_bytes: u64) -> Upload {
         Upload {
             id: self.upload_id(&key),
             profile: self.profile.clone(),
@@ -57,8 +75,7 @@ impl Session {
             method: Method::Credentials,
             narrowed: Narrowed::default(),
             staged_key: key,
-            // As much as its profile takes, which whoever finds it knows.
-            reserved_bytes: 0,
+            reserved_bytes: size_bytes,
             lingers: false,
             multipart_id: None,
             return_to: None,
@@ -91,26 +108,60 @@ impl Session {
 }
 
 /// Where a session writes: under its owner's part, at an address that nobody guesses who knows its id.
-pub fn prefix(owner: &Owner, id: UploadId, secret: &[u8; 16]) -> String {
+pub fn prefix(owner: &Owner, id: UploadId, secret: &[u8; 16]) -> Prefix {
     let secret = URL_SAFE_NO_PAD.encode(secret);
-    format!("{SESSIONS}{}/{id}-{secret}/", owner.hash())
+    Prefix(format!("{SESSIONS}{}/{id}-{secret}/", owner.hash()))
 }
 
 /// Where an identity of an identity pool writes (`REGION:UUID`): its role's policy names no more than that.
-pub fn identity_prefix(identity: &str) -> String {
-    format!("{SESSIONS}{identity}/")
+pub fn identity_prefix(identity: &str) -> Prefix {
+    Prefix(format!("{SESSIONS}{identity}/"))
 }
 
 /// The prefix of the session that has written a key, if it is as one of ours would be.
 pub fn prefix_of(key: &str) -> Option<&str> {
     let rest = key.strip_prefix(SESSIONS)?;
     let first = rest.find('/')? + 1;
-    let end = if rest[..first].contains(':') {
+    let end = if is_identity(&rest[..first]) {
         first
     } else {
         first + rest[first..].find('/')? + 1
     };
     Some(&key[..SESSIONS.len() + end])
+}
+
+/// An owner's hash has no colon, and an identity (`REGION:UUID`) always.
+fn is_identity(segment: &str) -> bool {
+    segment.contains(':')
+}
+
+impl Prefix {
+    /// A prefix as the records gave it.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The prefix as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As much of it as is no secret.
+    pub fn open(&self) -> &str {
+        key::open(&self.0)
+    }
+
+    /// Whether other sessions write there as well, one after the other.
+    pub fn is_shared(&self) -> bool {
+        is_identity(&self.0)
+    }
+}
+
+/// Without the secret.
+impl fmt::Debug for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-…", self.open())
+    }
 }
 
 #[cfg(test)]
@@ -136,13 +187,13 @@ mod tests {
     #[test]
     fn an_object_is_the_same_upload_however_often_it_is_found() {
         let session = session();
-        let key = |name: &str| ObjectKey::new(format!("{}{name}", session.prefix));
-        let upload = session.upload(key("dir/../a\u{202e}b.png"));
+        let key = |name: &str| ObjectKey::new(format!("{}{name}", session.prefix.as_str()));
+        let upload = session.upload(key("dir/../a\u{202e}b.png"), 1);
         assert_eq!(upload.filename, "ab.png");
         assert_eq!(upload.created_at(), session.id.time());
-        let again = session.upload(key("dir/../a\u{202e}b.png"));
+        let again = session.upload(key("dir/../a\u{202e}b.png"), 2);
         assert_eq!(upload.id, again.id);
-        let other = session.upload(key("b.png"));
+        let other = session.upload(key("b.png"), 1);
         assert_ne!(upload.id, other.id);
         let (first, last) = session.upload_ids();
         assert!((first..=last).contains(&upload.id) && (first..=last).contains(&other.id));
@@ -151,12 +202,37 @@ mod tests {
     #[test]
     fn a_key_tells_its_sessions_prefix() {
         let session = session();
-        let key = format!("{}a/b", session.prefix);
-        assert_eq!(prefix_of(&key), Some(session.prefix.as_str()));
+        let key = |prefix: &Prefix| format!("{}a/b", prefix.as_str());
+        let own = key(&session.prefix);
+        assert_eq!(prefix_of(&own), Some(session.prefix.as_str()));
         let pool = identity_prefix("eu-central-1:0000");
-        assert_eq!(prefix_of(&format!("{pool}a/b")), Some(pool.as_str()));
+        assert_eq!(prefix_of(&key(&pool)), Some(pool.as_str()));
         for strange in ["in/a/b/c", "cred/", "cred/a", "cred/a/b", "credit/a/b/c"] {
             assert_eq!(prefix_of(strange), None, "{strange}");
         }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_session_lets_nobody_write_there() {
+        let session = session();
+        let shown = format!("{session:?}");
+        assert!(shown.contains(&session.id.to_string()));
+        assert!(!shown.contains("BwcHBwcHBwcHBwcHBwcHBw"), "{shown}");
+        let pool = format!("{:?}", identity_prefix("eu-central-1:128d0a74"));
+        assert_eq!(pool, "cred/eu-central-1-…");
+    }
+
+    #[test]
+    fn a_session_has_written_what_was_written_in_its_time() {
+        let hour = Duration::from_hours(1);
+        let mut session = session();
+        let begun = session.id.time();
+        session.expires_at = after(begun, hour);
+        let before = begun - 2 * hour;
+        // Nobody else could write there.
+        assert!(session.covers(before) && session.covers(after(begun, 2 * hour)));
+        assert!(!session.covers(after(begun, 3 * hour)));
+        session.prefix = identity_prefix("eu-central-1:0000");
+        assert!(!session.covers(before) && session.covers(begun));
     }
 }

@@ -716,7 +716,7 @@ fn temporary_credentials_come_from_somewhere_and_end() {
     loadlock.toml:14: `credentials.endpoint`: "sts" does not begin with https:// or http://
       → "https://sts"
     loadlock.toml:16: there is no setting `credentials.role`
-      → one of via, endpoint, lifetime, role_arn, identity_pool, login
+      → one of via, endpoint, lifetime, per_owner, role_arn, identity_pool, login
     "#);
     assert_snapshot!(beside("[credentials]\nvia = \"sts\"\nlifetime = \"14 minutes\"\n"), @r#"
     loadlock.toml:11: `credentials.role_arn` is missing
@@ -740,7 +740,7 @@ fn temporary_credentials_come_from_somewhere_and_end() {
     loadlock.toml:14: `credentials.login`: " " is empty
       → "cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example"
     loadlock.toml:15: there is no setting `credentials.role_arn`
-      → one of via, endpoint, lifetime, identity_pool, login
+      → one of via, endpoint, lifetime, per_owner, identity_pool, login
     "#);
 }
 

@@ -35,6 +35,7 @@ mod repeats;
 mod revocations;
 mod rules;
 mod scanning;
+mod sessions;
 mod sign_in;
 mod tokens;
 mod upload_url;

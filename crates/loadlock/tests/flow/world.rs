@@ -124,6 +124,7 @@ fn vending(endpoint: String) -> Vending {
         way: Way::Sts { role_arn },
         endpoint: Some(endpoint),
         lifetime: Duration::from_hours(1),
+        per_owner: 32,
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) fn vending(s3: &str) -> Vending {
         },
         endpoint: Some(s3.to_owned()),
         lifetime: Duration::from_hours(1),
+        per_owner: 32,
     }
 }
 

@@ -1,81 +1,107 @@
-//! Finding: what lies below a session's prefix becomes uploads, each object one, as many as the profile takes.
+//! Finding: what lies below a session's prefix becomes uploads, each object one, as many as the profile and quotas take.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     app::App,
+    bucket::Listed,
     clock::after,
     error::{Error, Kind},
-    flow::{self, work::LEASE},
-    records::{Answer, NewBegin, Outcome, Reply},
-    upload::{ObjectKey, Profile, Session, Upload},
+    flow::{self, credentials::Sent, work::LEASE},
+    records::{Act, Answer, Entry, NewBegin, Outcome, Reply},
+    upload::{ObjectKey, Profile, Rejection, Session, Upload},
 };
 
 /// How often a session is looked for files while it lives: more rarely, the longer it lives.
 const SOONEST: Duration = Duration::from_mins(1);
 const LATEST: Duration = Duration::from_mins(10);
 const PARTS: u32 = 32;
+/// How long it is looked at a time, well within a lease: somebody may have filled the prefix.
+const LOOK: Duration = Duration::from_mins(1);
 /// Between two tries to have a session that somebody else is looking after.
 const AGAIN: Duration = Duration::from_millis(100);
-/// The store's clock may be behind ours.
-const SKEW: Duration = Duration::from_mins(1);
 
-/// What was found.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) uploads: Vec<Upload>,
-    /// Whether the store has more than was looked at.
-    more: bool,
-}
-
-/// Looks after a leased session.
+/// Looks after a leased session: when its time is over once more, and then never again.
 pub(crate) async fn tend(app: &App, session: Session) -> Result<(), Error> {
     let now = app.clock.now();
-    let found = look(app, &session).await;
-    let due = match &found {
-        Err(_) => Some(after(now, SOONEST)),
-        Ok(found) if found.more => Some(now),
-        Ok(_) if now >= session.closes_at() => None,
-        Ok(_) => Some(next_look(&session, now)),
+    let is_over = now >= session.closes_at();
+    let done = look_after(app, &session, is_over).await;
+    let due = match &done {
+        Ok(_) if is_over => None,
+        // Its profile is gone, say: that does not pass.
+        Err(error) if is_over && !error.kind().retryable() => None,
+        Ok(Sight::Whole) => Some(next_look(&session, now)),
+        Ok(Sight::Part) | Err(_) => Some(after(now, SOONEST)),
     };
-    app.records.schedule_session(&session, due).await?;
-    found.map(drop)
+    let due = match due {
+        None if app.records.close_session(&session).await? == Outcome::Done => None,
+        // It was made to last longer meanwhile.
+        None => Some(after(now, SOONEST)),
+        due => due,
+    };
+    if let Some(due) = due {
+        app.records.schedule_session(&session, due).await?;
+    }
+    done.map(drop)
+}
+
+async fn look_after(app: &App, session: &Session, is_over: bool) -> Result<Sight, Error> {
+    let mut search = Search::start(app, session).await?;
+    let sight = search.all(Instant::now() + LOOK).await?;
+    search.tell_surplus();
+    if is_over {
+        search.end().await?;
+    }
+    Ok(sight)
 }
 
 fn next_look(session: &Session, now: Timestamp) -> Timestamp {
     let lives = session.expires_at.duration_since(session.id.time());
     let lives = Duration::try_from(lives).unwrap_or_default();
     let pause = (lives / PARTS).clamp(SOONEST, LATEST);
-    after(now, pause).min(session.closes_at())
+    let last = session.closes_at().max(after(now, SOONEST));
+    after(now, pause).min(last)
 }
 
-/// All that a session has sent so far.
-pub(super) async fn all(app: &App, session: &Session, deadline: Instant) -> Result<Found, Error> {
+/// Finds all that a session has sent so far, or what it has sent to these keys.
+pub(super) async fn sent(
+    app: &App,
+    session: &Session,
+    keys: Option<&[ObjectKey]>,
+    deadline: Instant,
+) -> Result<Sent, Error> {
     let leased = leased(app, session, deadline).await?;
-    let found = look(app, &leased).await;
+    let found = found(app, &leased, keys, deadline).await;
     app.records.release_session(&leased).await?;
     found
 }
 
-/// What a session has sent to these keys.
-pub(super) async fn these(
+async fn found(
     app: &App,
     session: &Session,
-    keys: &[ObjectKey],
+    keys: Option<&[ObjectKey]>,
     deadline: Instant,
-) -> Result<Found, Error> {
-    let leased = leased(app, session, deadline).await?;
-    let found = admit(app, &leased, keys).await;
-    app.records.release_session(&leased).await?;
-    let mut uploads = found?;
-    uploads.retain(|upload| keys.contains(&upload.staged_key));
-    Ok(Found {
-        uploads,
-        more: false,
+) -> Result<Sent, Error> {
+    let mut search = Search::start(app, session).await?;
+    let is_over = app.clock.now() >= session.closes_at();
+    match keys {
+        Some(keys) => search.these(keys, is_over).await?,
+        None if is_over => {}
+        None => drop(search.all(deadline).await?),
+    }
+    search.tell_surplus();
+    let asked = |key: &ObjectKey| keys.is_none_or(|keys| keys.contains(key));
+    let uploads = search.uploads.into_iter();
+    let waiting = search.waiting.into_iter();
+    let waiting = waiting.map(|(object, why)| (object.key, why));
+    Ok(Sent {
+        uploads: uploads.filter(|it| asked(&it.staged_key)).collect(),
+        waiting: waiting.filter(|(key, _)| asked(key)).collect(),
     })
 }
 
@@ -95,53 +121,165 @@ async fn leased(app: &App, session: &Session, deadline: Instant) -> Result<Sessi
     }
 }
 
-async fn look(app: &App, session: &Session) -> Result<Found, Error> {
-    let page = app.bucket.list_staged(&session.prefix, None).await?;
-    // An identity of a pool writes to one prefix for ever: what is older was another session's.
-    let begun = session.id.time();
-    let keys: Vec<ObjectKey> = page
-        .objects
-        .into_iter()
-        .filter(|object| after(object.modified_at, SKEW) >= begun)
-        .map(|object| object.key)
-        .collect();
-    Ok(Found {
-        uploads: admit(app, session, &keys).await?,
-        more: page.next.is_some(),
-    })
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    Whole,
+    Part,
 }
 
-/// Makes uploads of the objects that are none yet. What is more than the profile takes is deleted. All of the session come back.
-async fn admit(app: &App, session: &Session, keys: &[ObjectKey]) -> Result<Vec<Upload>, Error> {
-    let profile = flow::profile(app, &session.profile)?;
-    let mut uploads = app.records.session_uploads(session).await?;
-    for key in keys {
-        if uploads.iter().any(|upload| upload.staged_key == *key) {
-            continue;
-        }
-        let begun = match profile.check_count(uploads.len() + 1) {
-            Ok(()) => begin(app, session.upload(key.clone()), profile).await,
-            Err(full) => Err(full),
-        };
-        match begun {
-            Ok(upload) => uploads.push(upload),
-            Err(error) if error.kind().retryable() => return Err(error),
-            Err(error) => {
-                app.bucket.delete_staged(key).await?;
-                tracing::info!(id = %session.id, %error, "a file of a session is not taken");
+/// One look at a leased session.
+struct Search<'a> {
+    app: &'a App,
+    session: &'a Session,
+    profile: &'a Profile,
+    /// All of the session, whenever they were found.
+    uploads: Vec<Upload>,
+    /// What quotas leave no room for as yet, or is revoked.
+    waiting: Vec<(Listed, Error)>,
+    /// How many were more than the profile takes.
+    surplus: u64,
+}
+
+impl<'a> Search<'a> {
+    async fn start(app: &'a App, session: &'a Session) -> Result<Self, Error> {
+        Ok(Self {
+            app,
+            session,
+            profile: flow::profile(app, &session.profile)?,
+            uploads: app.records.session_uploads(session).await?,
+            waiting: Vec::new(),
+            surplus: 0,
+        })
+    }
+
+    /// Takes whatever the session has written, page by page, until the deadline.
+    async fn all(&mut self, deadline: Instant) -> Result<Sight, Error> {
+        let prefix = self.session.prefix.as_str();
+        let mut next = None;
+        loop {
+            let page = self.app.bucket.list_staged(prefix, next).await?;
+            for object in page.objects {
+                if Instant::now() >= deadline {
+                    return Ok(Sight::Part);
+                }
+                if self.is_new(&object) {
+                    self.admit(object).await?;
+                }
+            }
+            next = page.next;
+            if next.is_none() {
+                return Ok(Sight::Whole);
             }
         }
     }
-    Ok(uploads)
+
+    /// Takes what lies under these keys; nothing, if some have nothing of this session.
+    async fn these(&mut self, keys: &[ObjectKey], is_over: bool) -> Result<(), Error> {
+        let mut objects = Vec::new();
+        let mut missing = Vec::new();
+        for key in keys {
+            if self.is_known(key) {
+                continue;
+            }
+            match self.app.bucket.find_staged(key).await? {
+                Some(object) if !is_over && self.is_new(&object) => objects.push(object),
+                _ => missing.push(key.as_str()),
+            }
+        }
+        if !missing.is_empty() {
+            let (lacking, all) = (missing.len(), keys.len());
+            let says = format!("{lacking} of {all} files have not arrived");
+            let details = json!({ "missing_keys": missing });
+            return Err(Kind::NotReceived.because(says).with_details(details));
+        }
+        for object in objects {
+            // The same may be asked for twice.
+            if self.is_new(&object) {
+                self.admit(object).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_known(&self, key: &ObjectKey) -> bool {
+        let waits = self.waiting.iter().any(|(object, _)| object.key == *key);
+        waits || self.uploads.iter().any(|it| it.staged_key == *key)
+    }
+
+    fn is_new(&self, object: &Listed) -> bool {
+        !self.is_known(&object.key) && self.session.covers(object.modified_at)
+    }
+
+    /// Makes an upload of an object, or lets it wait for room. What is more than the profile takes is deleted.
+    async fn admit(&mut self, object: Listed) -> Result<(), Error> {
+        let count = self.uploads.len() + self.waiting.len() + 1;
+        if self.profile.check_count(count).is_err() {
+            self.surplus += 1;
+            return self.app.bucket.delete_listed(&object).await.map(drop);
+        }
+        match begin(self.app, self.upload(&object)).await {
+            Ok(upload) => self.uploads.push(upload),
+            // What is revoked may be restored.
+            Err(error) if matches!(error.kind(), Kind::QuotaExceeded | Kind::Revoked) => {
+                self.waiting.push((object, error));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// What is of no size that the profile takes is rejected as soon as it is inspected, and needs no room.
+    fn upload(&self, object: &Listed) -> Upload {
+        let sizes = self.profile.min_size_bytes..=self.profile.max_size_bytes;
+        let reserved = Some(object.size_bytes).filter(|size| sizes.contains(size));
+        let key = object.key.clone();
+        self.session.upload(key, reserved.unwrap_or(0))
+    }
+
+    /// Rejects what still waits: there will be no other time.
+    async fn end(self) -> Result<(), Error> {
+        for (object, why) in &self.waiting {
+            if !self.app.bucket.delete_listed(object).await? {
+                continue;
+            }
+            let outcome = match why.kind() {
+                Kind::Revoked => Rejection::Revoked,
+                _ => Rejection::OverQuota,
+            };
+            let entry = Entry::new(Act::Reject, None, self.app.clock.now());
+            self.app.records.note(Entry {
+                outcome: outcome.code().into(),
+                size_bytes: Some(object.size_bytes),
+                detail: Some(why.message().to_owned()),
+                ..entry.of(&self.upload(object))
+            });
+            tracing::info!(id = %self.session.id, error = %why, "a file of a session is not taken");
+        }
+        Ok(())
+    }
+
+    /// Of what is too much there may be any number: one entry for all.
+    fn tell_surplus(&self) {
+        let surplus = self.surplus;
+        if surplus == 0 {
+            return;
+        }
+        let entry = Entry::new(Act::Reject, None, self.app.clock.now());
+        self.app.records.note(Entry {
+            outcome: Kind::TooManyFiles.code().into(),
+            owner: Some(self.session.owner.to_string()),
+            profile: Some(self.session.profile.clone()),
+            key: Some(self.session.prefix.open().to_owned()),
+            detail: Some(format!("{surplus} files more than the profile takes")),
+            ..entry
+        });
+        tracing::info!(id = %self.session.id, surplus, "files of a session are too many");
+    }
 }
 
 /// Records the upload, once: who finds an object at the same time finds the same.
-async fn begin(app: &App, upload: Upload, profile: &Profile) -> Result<Upload, Error> {
-    // It can be written over until it is inspected, and is no larger then.
-    let upload = Upload {
-        reserved_bytes: profile.max_size_bytes,
-        ..upload
-    };
+async fn begin(app: &App, upload: Upload) -> Result<Upload, Error> {
     let id = upload.id;
     let digest = |part: &str| {
         let hash = Sha256::new().chain_update(part);

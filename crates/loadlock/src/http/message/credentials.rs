@@ -63,6 +63,17 @@ pub struct SentRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sent {
     pub uploads: Vec<SentUpload>,
+    /// Files for which there is no room as yet; they are found again, until an hour after the keys have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<SentWaiting>,
+}
+
+/// A file that waits for room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SentWaiting {
+    pub key: String,
+    /// The quota that is in the way.
+    pub reason: Reason,
 }
 
 /// A file that was found.
