@@ -2,7 +2,7 @@
 
 import pytest
 
-from gate import Attempt, Gate
+from gate import HAS_KEYS, Attempt, Gate
 
 
 def pytest_addoption(parser):
@@ -36,6 +36,15 @@ def attempt(gate, sheet, request):
     says = request.function.__doc__.strip()
     row = sheet.setdefault(says, {"says": says, "held": set()})
     return Attempt(gate, row)
+
+
+@pytest.fixture
+def keys(gate, attempt):
+    """The hostile user's own."""
+    if not HAS_KEYS:
+        attempt.held("no STS")
+        pytest.skip("no token service of this store is tried")
+    return gate.vend()
 
 
 @pytest.fixture(scope="session")

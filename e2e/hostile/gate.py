@@ -14,6 +14,7 @@ import urllib.parse
 import boto3
 import requests
 from botocore.config import Config
+from botocore.handlers import add_expect_header
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "stores"))
 from media import png  # noqa: E402
@@ -52,6 +53,16 @@ read = "signed"
 types = ["image/png"]
 max_size = "1 MiB"
 """
+
+# Where the store hands out keys for a while.
+KEYED = """
+[profiles.keyed]
+types = ["image/png"]
+max_size = "1 MiB"
+max_files = 100
+methods = ["put", "credentials"]
+"""
+HAS_KEYS = "LOADLOCK_CREDENTIALS_VIA" in os.environ
 
 
 def until(condition, seconds=60):
@@ -110,7 +121,7 @@ class Gate(Service):
     def __init__(self, directory):
         super().__init__(directory)
         self.log = directory / "log"
-        self.configuration.write_text(self.configuration.read_text() + PROFILES)
+        self.configuration.write_text(self.configuration.read_text() + PROFILES + (KEYED if HAS_KEYS else ""))
         self.seeds = iter(range(1, 2**16))
         # What may be a file in the end, by id, and what no log may say.
         self.files, self.secrets = {}, {self.key, self.user_secret}
@@ -140,6 +151,8 @@ class Gate(Service):
 
     def grants_of(self, answer):
         """The secrets of the grants in an answer; from now on nothing else may say them."""
+        if answer.request.path_url.startswith("/v1/credentials"):
+            return self.keys_of(answer)
         found = set(re.findall(r"/in/[0-9a-f]+/\w{26}-([\w-]{22})", answer.text))
         found |= set(re.findall(r"in/[0-9a-f]+/\w{26}-([\w-]{22})", answer.text))
         found |= set(re.findall(r"X-Amz-Signature=([0-9a-f]{64})", answer.text))
@@ -150,11 +163,44 @@ class Gate(Service):
         # A display URL is signed as well, and its holder's. The keys of staging are in no other answer.
         return {one for one in found if re.fullmatch(r"[0-9a-f]{64}", one)}
 
+    def keys_of(self, answer):
+        """The same of temporary keys; the place where they write is their holder's as well."""
+        found = set(re.findall(r"cred/[0-9a-f]+/\w{26}-([\w-]{22})", answer.text))
+        if answer.status_code == 201:
+            keys = answer.json()
+            found |= {keys["secret_access_key"], keys["session_token"]}
+            self.secrets |= found
+        return found
+
     def begin(self, profile, data, content_type="image/png", owner=HOSTILE, **more):
         wish = {"profile": profile, "filename": "a.png", "content_type": content_type, "size": len(data)} | more
         answer = self.call("POST", "/v1/uploads", wish, token=self.tokens[owner])
         assert answer.status_code == 201, answer.text
         return answer.json() | {"owner": owner, "data": data}
+
+    def vend(self, owner=HOSTILE):
+        """Keys for a while, with a client that uses them."""
+        answer = self.call("POST", "/v1/credentials", {"profile": "keyed", "lifetime": 900}, token=self.tokens[owner])
+        assert answer.status_code == 201, answer.text
+        keys = answer.json() | {"owner": owner}
+        return keys | {"s3": client("s3", keys)}
+
+    def sent(self, keys, expected=()):
+        """What has become of all that was sent with keys, by its name; what is a file has the bytes that are expected there."""
+        path, token = f"/v1/credentials/{keys['id']}/complete", self.tokens[keys["owner"]]
+        uploads = [{"state": "issued"}]
+        while any(upload["state"] in ("issued", "received") for upload in uploads):
+            answer = self.call("POST", path, {}, token=token)
+            assert answer.status_code == 200, answer.text
+            uploads = answer.json()["uploads"]
+        found = {}
+        for upload in uploads:
+            name = upload["key"].removeprefix(keys["prefix"])
+            found[name] = upload["state"], upload.get("reason", {}).get("code")
+            if upload["state"] == "stored":
+                self.files[upload["id"]] = dict(expected)[name]
+                assert self.bytes_of(upload) == self.files[upload["id"]], name
+        return found
 
     def path(self, begun):
         return f"/v1/uploads/{begun['id']}"
@@ -259,12 +305,28 @@ class Attempt:
         return self.inspection(begun)
 
 
-def operator():
-    return boto3.client(
-        "s3",
+def client(service, keys):
+    """The keys of a session in the hands of boto3, which tries everything once."""
+    more = {"signature_version": "s3v4", "s3": {"addressing_style": "path"}} if service == "s3" else {}
+    made = boto3.client(
+        service,
         endpoint_url=ENDPOINT,
         region_name=os.environ["LOADLOCK_STORE_REGION"],
-        aws_access_key_id=os.environ["OPERATOR_ACCESS_KEY_ID"],
-        aws_secret_access_key=os.environ["OPERATOR_SECRET_ACCESS_KEY"],
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+        aws_access_key_id=keys["access_key_id"],
+        aws_secret_access_key=keys["secret_access_key"],
+        aws_session_token=keys.get("session_token"),
+        config=Config(retries={"total_max_attempts": 1}, request_checksum_calculation="when_required", **more),
+    )
+    # Ceph answers twice to a request that it refuses before its body.
+    made.meta.events.unregister("before-call.s3", add_expect_header)
+    return made
+
+
+def operator():
+    return client(
+        "s3",
+        {
+            "access_key_id": os.environ["OPERATOR_ACCESS_KEY_ID"],
+            "secret_access_key": os.environ["OPERATOR_SECRET_ACCESS_KEY"],
+        },
     )

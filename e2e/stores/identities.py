@@ -24,7 +24,15 @@ FORMS = {
 }
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/uploader"]}, "Action": ["sts:AssumeRole"]}],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": ["arn:aws:iam:::user/uploader"]},
+            "Action": ["sts:AssumeRole"],
+            # The role's own keys would do as well: for others, without a session's policy, again and again.
+            "Condition": {"Bool": {"sts:authentication": "false"}},
+        }
+    ],
 }
 
 
