@@ -4,7 +4,10 @@ use std::path::Path;
 
 use crate::{
     config::file,
-    upload::name::{Disposition, clean, content_disposition},
+    upload::{
+        inspection,
+        name::{Disposition, clean, content_disposition},
+    },
 };
 
 /// A configuration.
@@ -43,6 +46,20 @@ pub fn names(data: &[u8]) {
     }
 }
 
+/// A file: two bytes say how much of its beginning and its end is read, in steps of 16; the beginning tells its type at least.
+///
+/// # Panics
+/// If what is read in pieces is said to be something else than the same as a whole.
+pub fn inspection(data: &[u8]) {
+    if let [first, last, content @ ..] = data {
+        inspection::hold(
+            usize::from(*first) * 16 + 16,
+            usize::from(*last) * 16,
+            content,
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -51,7 +68,12 @@ mod tests {
 
     #[test]
     fn what_the_fuzzer_starts_from_and_found_holds() {
-        for (name, target) in [("config", config as fn(&[u8])), ("names", names)] {
+        let targets = [
+            ("config", config as fn(&[u8])),
+            ("names", names),
+            ("inspection", inspection),
+        ];
+        for (name, target) in targets {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/inputs");
             let inputs: Vec<_> = fs::read_dir(folder.join(name)).unwrap().collect();
             assert!(!inputs.is_empty(), "{name}");

@@ -3,6 +3,8 @@
 mod checks;
 mod image;
 mod kind;
+#[cfg(any(test, fuzzing))]
+mod pieces;
 mod pretence;
 mod rejection;
 mod window;
@@ -10,6 +12,8 @@ mod zip;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::pieces::hold;
 pub use self::{
     checks::{Checks, Mismatch, WhenUnscanned},
     rejection::Rejection,
