@@ -132,6 +132,26 @@ mod tests {
         assert!(nobodys.salt.is_some() && nobodys.hash.is_some());
     }
 
+    /// The clock stands still while something is at work, and goes on by itself where all wait.
+    #[tokio::test(start_paused = true)]
+    async fn while_four_are_at_work_the_next_waits_for_five_seconds_and_is_told_to_come_back() {
+        let passwords = Passwords::default();
+        let verify = async || passwords.verify(secret("x"), None).await;
+        let places = u32::try_from(AT_ONCE).unwrap();
+        let busy = passwords.0.acquire_many(places - 1).await.unwrap();
+        assert!(!verify().await.unwrap());
+        let last = passwords.0.acquire().await.unwrap();
+        let start = tokio::time::Instant::now();
+        let refused = verify().await.unwrap_err();
+        assert_eq!(start.elapsed().as_secs(), 5);
+        assert_eq!(
+            (refused.kind().status(), refused.kind().retryable()),
+            (503, true)
+        );
+        drop((busy, last));
+        assert!(!verify().await.unwrap());
+    }
+
     #[tokio::test]
     async fn a_hash_that_is_none_lets_nobody_in() {
         let verify = Passwords::default()
