@@ -27,6 +27,7 @@ pub use self::{
 pub use loadlock_sigv4::Secret;
 
 use self::denied::Denied;
+pub(crate) use self::denied::note_disabled;
 use crate::{
     app::App,
     error::Error,

@@ -222,10 +222,10 @@ impl RateLimits {
         }
     }
 
-    /// Whether one more refusal of this API key is worth writing down: as many are as there may be failures.
-    pub fn is_worth_noting(&self, key: &str) -> bool {
+    /// Whether one more refusal of somebody known is worth writing down: as many are as there may be failures.
+    pub fn is_worth_noting(&self, actor: &str) -> bool {
         let failures = self.failures.as_ref();
-        failures.is_none_or(|failures| failures.ask(("key", key)).verdict == Verdict::Admitted)
+        failures.is_none_or(|failures| failures.ask(("known", actor)).verdict == Verdict::Admitted)
     }
 
     /// Why nobody guesses any more from this address, if so.

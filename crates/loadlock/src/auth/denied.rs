@@ -1,4 +1,4 @@
-//! Why somebody is not let in, and what becomes of that: guesses are counted, and refused API keys written down.
+//! Why somebody is not let in, and what becomes of that: guesses are counted, and refusals of API keys and disabled users written down.
 
 use std::net::IpAddr;
 
@@ -19,6 +19,8 @@ pub(super) enum Denied {
     Ended(&'static str),
     /// An API key that has ended or is revoked.
     Key(Caller, &'static str),
+    /// A local user who is disabled.
+    Disabled(Caller),
     /// It cannot be told, or not now.
     Failed(Error),
 }
@@ -50,7 +52,12 @@ impl Denied {
             Self::Ended(why) => Kind::Unauthenticated.because(why),
             Self::Key(caller, why) => {
                 let error = Kind::Unauthenticated.because(why);
-                note(app, &caller.at(address), &error);
+                note(app, &caller.at(address), &error, why);
+                error
+            }
+            Self::Disabled(caller) => {
+                let error = Kind::Unauthenticated.into();
+                note_disabled(app, &caller.at(address), &error);
                 error
             }
             Self::Failed(error) => error,
@@ -58,12 +65,23 @@ impl Denied {
     }
 }
 
-/// Writes down that an API key was refused; not each time, where somebody goes on trying.
-fn note(app: &App, caller: &Caller, error: &Error) {
-    if let Who::Server { name, .. } = &caller.who
-        && app.limits.is_worth_noting(name)
-    {
-        let entry = Entry::new(Act::Authenticate, Some(caller), app.clock.now());
-        app.records.note(entry.refused(error));
+/// Writes down that a local user is disabled who proved to be the one; they are not told.
+pub(crate) fn note_disabled(app: &App, caller: &Caller, error: &Error) {
+    note(app, caller, error, "this user is disabled");
+}
+
+/// Writes down that somebody known was refused, and why; not each time, where somebody goes on trying.
+fn note(app: &App, caller: &Caller, error: &Error, why: &str) {
+    let owner = match &caller.who {
+        Who::User { owner, .. } => Some(owner.to_string()),
+        _ => None,
+    };
+    let entry = Entry::new(Act::Authenticate, Some(caller), app.clock.now());
+    if app.limits.is_worth_noting(entry.actor.as_str()) {
+        app.records.note(Entry {
+            owner,
+            detail: Some(why.to_owned()),
+            ..entry.refused(error)
+        });
     }
 }

@@ -41,14 +41,18 @@ pub(super) async fn holder(app: &App, token: &str) -> Result<Caller, Denied> {
         .config
         .secrets
         .verify(Purpose::UserToken, &message, &token.signature);
-    if !ours || user.disabled_at.is_some() {
+    if !ours {
         return Err(Denied::Unknown);
     }
     if app.clock.now().as_second() >= i64::from_be_bytes(token.end) {
         return Err(Denied::Ended("this token has expired: sign in again"));
     }
     let (owner, claims) = (user.name, user.claims);
-    Ok(Who::User { owner, claims }.into())
+    let caller = Who::User { owner, claims }.into();
+    match user.disabled_at {
+        None => Ok(caller),
+        Some(_) => Err(Denied::Disabled(caller)),
+    }
 }
 
 /// A token taken apart; nothing of it is known to be true.

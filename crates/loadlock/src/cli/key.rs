@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     bold,
-    records::{self, Opened, RecordsOf},
+    records::{Opened, RecordsOf},
     say, table,
 };
 use crate::{
@@ -228,11 +228,13 @@ async fn create(Create { wish, of }: &Create, now: Timestamp) -> anyhow::Result<
         created_at: now,
         created_by: Actor::OPERATOR.to_string(),
     };
-    if opened.records.add_key(&key).await? == Outcome::Lost {
+    let entry = Entry {
+        detail: Some(format!("API key `{}` made", wish.name)),
+        ..Entry::by_operator(Act::Key, now)
+    };
+    if opened.records.add_key(&key, entry).await? == Outcome::Lost {
         return taken();
     }
-    let detail = format!("API key `{}` made", wish.name);
-    records::note(&opened.records, Act::Key, None, detail).await;
     say(&if wish.json {
         made.json().to_string()
     } else {

@@ -6,10 +6,9 @@ use anyhow::bail;
 use super::settings::ConfigFile;
 use crate::{
     auth::Token,
-    clock::Clock,
     config::{Config, dev_profiles},
-    records::{Act, Entry, Records},
-    upload::{Owner, Profile},
+    records::Records,
+    upload::Profile,
 };
 
 /// Whose records.
@@ -48,16 +47,6 @@ impl RecordsOf {
             tokens,
         })
     }
-}
-
-/// Writes down what was done here, before the process ends.
-pub(super) async fn note(records: &Records, act: Act, owner: Option<&Owner>, detail: String) {
-    records.note(Entry {
-        owner: owner.map(ToString::to_string),
-        detail: Some(detail),
-        ..Entry::by_operator(act, Clock::system().now())
-    });
-    records.flush_notes().await;
 }
 
 async fn of_dev(data: &Path) -> anyhow::Result<Opened> {

@@ -9,14 +9,11 @@ use anyhow::bail;
 use console::Term;
 use serde_json::{Map, Value, json};
 
-use super::{
-    records::{self, RecordsOf},
-    say, table,
-};
+use super::{records::RecordsOf, say, table};
 use crate::{
     auth::{Claims, MAX_PASSWORD_BYTES, Passwords, Secret},
     clock::{Clock, Ids},
-    records::{Act, Outcome, Records, User},
+    records::{Act, Entry, Outcome, Records, User},
     upload::Owner,
 };
 
@@ -149,10 +146,11 @@ async fn add(
         disabled_at: None,
         name: name.clone(),
     };
-    if records.add_user(&user).await? == Outcome::Lost {
-        bail!(taken());
+    let (text, entry) = told(&name, "can sign in");
+    match records.add_user(&user, entry).await? {
+        Outcome::Done => say(&text),
+        Outcome::Lost => bail!(taken()),
     }
-    done(&records, &name, Outcome::Done, "can sign in").await
 }
 
 /// A claim that is there once is a text, and a list if it is there several times.
@@ -178,42 +176,48 @@ async fn password(Named { name, of }: Named, source: Source) -> anyhow::Result<(
         bail!(unknown(&name));
     }
     let password = hashed(source).await?;
-    let outcome = records.set_password(name.as_str(), &password).await?;
-    done(
-        &records,
-        &name,
-        outcome,
-        "has another password, and is signed out",
-    )
-    .await
+    let (text, entry) = told(&name, "has another password, and is signed out");
+    let set = records.set_password(name.as_str(), &password, entry);
+    done(&name, set.await?, &text)
 }
 
 async fn disable(Named { name, of }: &Named) -> anyhow::Result<()> {
     let (records, now) = (of.open().await?.records, Clock::system().now());
-    let outcome = records.disable_user(name.as_str(), Some(now)).await?;
-    done(&records, name, outcome, "is disabled, and signed out").await
+    let (text, entry) = told(name, "is disabled, and signed out");
+    let disable = records.disable_user(name.as_str(), Some(now), entry);
+    done(name, disable.await?, &text)
 }
 
 async fn enable(Named { name, of }: &Named) -> anyhow::Result<()> {
     let records = of.open().await?.records;
-    let outcome = records.disable_user(name.as_str(), None).await?;
-    done(&records, name, outcome, "can sign in").await
+    let (text, entry) = told(name, "can sign in");
+    let enable = records.disable_user(name.as_str(), None, entry);
+    done(name, enable.await?, &text)
 }
 
 async fn remove(Named { name, of }: &Named) -> anyhow::Result<()> {
     let records = of.open().await?.records;
-    let outcome = records.remove_user(name.as_str()).await?;
-    done(&records, name, outcome, "is removed; their files stay").await
+    let (text, entry) = told(name, "is removed; their files stay");
+    let remove = records.remove_user(name.as_str(), entry);
+    done(name, remove.await?, &text)
 }
 
-/// Says what became of a user, and writes it down.
-async fn done(records: &Records, name: &Owner, outcome: Outcome, what: &str) -> anyhow::Result<()> {
-    if outcome == Outcome::Lost {
-        bail!(unknown(name));
-    }
+/// What is said of a change, here and in the audit log.
+fn told(name: &Owner, what: &str) -> (String, Entry) {
     let text = format!("user `{name}` {what}");
-    records::note(records, Act::User, Some(name), text.clone()).await;
-    say(&text)
+    let entry = Entry {
+        owner: Some(name.to_string()),
+        detail: Some(text.clone()),
+        ..Entry::by_operator(Act::User, Clock::system().now())
+    };
+    (text, entry)
+}
+
+fn done(name: &Owner, outcome: Outcome, text: &str) -> anyhow::Result<()> {
+    match outcome {
+        Outcome::Done => say(text),
+        Outcome::Lost => bail!(unknown(name)),
+    }
 }
 
 fn unknown(name: &Owner) -> String {

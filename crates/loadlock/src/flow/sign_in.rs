@@ -39,7 +39,6 @@ pub async fn sign_in(
 ) -> Result<SignedIn, Error> {
     bounded("name", &name, MAX_NAME_BYTES)?;
     bounded("password", password.expose(), MAX_PASSWORD_BYTES)?;
-    let refused = |error: &Error, user: Option<&User>| note(app, address, user, Some(error));
     // Not written down: whoever tries for ever would fill the log.
     app.limits.sign_in(&name, address)?;
     // What can be nobody's name is not asked for, and costs as much.
@@ -47,18 +46,27 @@ pub async fn sign_in(
         Ok(name) => app.records.user(name.as_str()).await?,
         Err(_) => None,
     };
-    let able = user.as_ref().filter(|user| user.disabled_at.is_none());
-    let kept = able.map(|user| user.password.clone());
+    let kept = user.as_ref().map(|user| user.password.clone());
     if !app.passwords.verify(password, kept).await? {
         let error = Error::from(Kind::SignInFailed);
-        refused(&error, user.as_ref());
+        let stranger = Caller::from(Who::Nobody).at(address);
+        audit::refused(app, &error, entry(app, &stranger, user.as_ref()));
         return Err(error);
     }
     let user = user.ok_or(Kind::SignInFailed)?;
-    app.limits.signed_in(user.name.as_str(), address);
+    let caller = Caller::user(user.name.clone()).at(address);
+    if user.disabled_at.is_some() {
+        let error = Error::from(Kind::SignInFailed);
+        auth::note_disabled(app, &caller, &error);
+        return Err(error);
+    }
     let now = app.clock.now();
     let (token, expires_at) = auth::sign_in_token(&user, now, &app.config.secrets);
-    note(app, address, Some(&user), None);
+    // Before anybody has the token.
+    app.records
+        .tell(&[entry(app, &caller, Some(&user))])
+        .await?;
+    app.limits.signed_in(user.name.as_str(), address);
     tracing::info!(owner = %user.name, "sign in");
     Ok(SignedIn {
         token,
@@ -67,20 +75,11 @@ pub async fn sign_in(
     })
 }
 
-/// Writes down that somebody tried. What they called themselves only where there is such a user: people type their password there.
-fn note(app: &App, address: Option<IpAddr>, user: Option<&User>, refused: Option<&Error>) {
-    let name = user.map(|user| &user.name);
-    let who = match name.filter(|_| refused.is_none()) {
-        Some(name) => Caller::user(name.clone()),
-        None => Who::Nobody.into(),
-    };
-    let entry = Entry {
-        owner: name.map(ToString::to_string),
-        ..Entry::new(Act::SignIn, Some(&who.at(address)), app.clock.now())
-    };
-    match refused {
-        None => app.records.note(entry),
-        Some(error) => audit::refused(app, error, entry),
+/// That somebody tried. What they called themselves only where there is such a user: people type their password there.
+fn entry(app: &App, caller: &Caller, user: Option<&User>) -> Entry {
+    Entry {
+        owner: user.map(|user| user.name.to_string()),
+        ..Entry::new(Act::SignIn, Some(caller), app.clock.now())
     }
 }
 

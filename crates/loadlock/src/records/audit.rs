@@ -11,12 +11,12 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::{AssertSqlSafe, Execute, Executor as _, Sqlite, SqliteConnection};
 
 pub use self::filter::{Filter, NOT_OK, Place};
 use self::filter::{entry, select};
 pub(super) use self::notes::Notes;
-use super::{Records, failed, row};
+use super::{Outcome, Records, failed, row};
 use crate::{
     auth::{Caller, Who},
     error::Error,
@@ -250,10 +250,37 @@ impl Records {
         entries.collect()
     }
 
-    /// Writes an entry down soon, together with others. For refusals and the like, which change nothing: what changes records
-    /// has its entry in the same transaction. When too many wait it is dropped, and counted.
+    /// Writes an entry down soon, together with others. For refusals and signed parts, which change nothing: what changes
+    /// records has its entry in the same transaction. When too many wait it is dropped, and counted.
     pub fn note(&self, entry: Entry) {
         self.notes.note(entry.bounded());
+    }
+
+    /// Writes entries down by themselves; durable when this returns.
+    pub async fn tell(&self, entries: &[Entry]) -> Result<(), Error> {
+        let begun = self.write.begin_with("BEGIN IMMEDIATE").await;
+        let mut transaction = begun.map_err(failed)?;
+        let told = insert(&mut transaction, entries).await;
+        told.map_err(failed)?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    /// Makes a change and writes down that it was made, in one transaction; `Lost`, without a word, where it changes no row.
+    pub(super) async fn make<'q>(
+        &self,
+        change: impl Execute<'q, Sqlite> + 'q,
+        entry: Entry,
+    ) -> Result<Outcome, Error> {
+        let begun = self.write.begin_with("BEGIN IMMEDIATE").await;
+        let mut transaction = begun.map_err(failed)?;
+        let made = transaction.execute(change).await.map_err(failed)?;
+        let outcome = row::outcome(&made);
+        if outcome == Outcome::Done {
+            let told = insert(&mut transaction, &[entry]).await;
+            told.map_err(failed)?;
+        }
+        transaction.commit().await.map_err(failed)?;
+        Ok(outcome)
     }
 
     /// Waits until all that was noted so far is written down.

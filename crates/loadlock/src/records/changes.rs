@@ -51,7 +51,7 @@ pub enum Outcome {
 impl Records {
     /// Takes all of these steps in one transaction, or none.
     pub async fn change(&self, changes: &[Change<'_>], now: Timestamp) -> Result<Outcome, Error> {
-        self.change_with(None, changes, now).await
+        self.change_with(None, changes, None, now).await
     }
 
     /// Records a claim and takes its steps in one transaction, or nothing.
@@ -61,13 +61,15 @@ impl Records {
         changes: &[Change<'_>],
         now: Timestamp,
     ) -> Result<Outcome, Error> {
-        self.change_with(Some(claim), changes, now).await
+        self.change_with(Some(claim), changes, None, now).await
     }
 
-    async fn change_with(
+    /// The same with an entry of whoever asked for it, where that is no caller.
+    pub(super) async fn change_with(
         &self,
         claim: Option<&NewClaim>,
         changes: &[Change<'_>],
+        told: Option<Entry>,
         now: Timestamp,
     ) -> Result<Outcome, Error> {
         let mut transaction = self
@@ -80,7 +82,7 @@ impl Records {
                 .await
                 .map_err(failed)?;
         }
-        let mut entries = Vec::with_capacity(changes.len());
+        let mut entries: Vec<Entry> = told.into_iter().collect();
         for change in changes {
             let done = apply(&mut transaction, change, now).await.map_err(failed)?;
             let Some(entry) = done else {
@@ -257,10 +259,18 @@ async fn apply(
 /// What the audit log is told of a step, and of the file that came or went with it.
 fn told(change: &Change<'_>, file_bytes: Option<u64>, now: Timestamp) -> Option<Entry> {
     let Change { from, to, by, .. } = change;
+    let entry = |act| Entry::new(act, *by, now).of(to);
+    if let (Some(kept), None) = (from.state.kept(), to.state.kept()) {
+        return Some(Entry {
+            key: Some(kept.key.to_string()),
+            detail: Some("what was kept of it".to_owned()),
+            ..entry(Act::Delete)
+        });
+    }
     let act = match (&from.state, &to.state) {
         // What was left behind is cleared away.
         _ if from.lingers && !to.lingers => return None,
-        // A scanner was asked again, and could say no more; or what was kept goes, and whoever said so writes it down.
+        // A scanner was asked again, and could say no more; or what is kept is to go, and whoever said so is written down.
         (_, State::Issued)
         | (State::Received { unscanned: Some(_) }, State::Received { .. })
         | (State::Rejected { .. }, State::Rejected { .. }) => return None,
@@ -280,7 +290,7 @@ fn told(change: &Change<'_>, file_bytes: Option<u64>, now: Timestamp) -> Option<
         _ if to.claim.is_some() => Act::Claim,
         _ => Act::Release,
     };
-    let entry = Entry::new(act, *by, now).of(to);
+    let entry = entry(act);
     let size_bytes = match &to.state {
         State::Ready { inspected, .. } => Some(inspected.size_bytes),
         _ => file_bytes,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::{Row as _, sqlite::SqliteRow};
 
-use super::{Outcome, Records, failed, row};
+use super::{Entry, Outcome, Records, failed, row};
 use crate::{
     auth::{Scope, TokenHash},
     clock::from_millis,
@@ -25,13 +25,13 @@ pub struct ApiKey {
 }
 
 impl Records {
-    /// Keeps a new key; `Lost` if there is one of its name.
-    pub async fn add_key(&self, key: &ApiKey) -> Result<Outcome, Error> {
+    /// Keeps a new key; `Lost` if there is one of its name. The entry says who made it, and is written down with it.
+    pub async fn add_key(&self, key: &ApiKey, entry: Entry) -> Result<Outcome, Error> {
         let scope = match &key.scope {
             Scope::AllProfiles => None,
             Scope::Profiles(names) => Some(row::to_json(&names.to_vec()).map_err(failed)?),
         };
-        let done = sqlx::query(
+        let add = sqlx::query(
             "INSERT INTO api_keys (name, sha256, scope, expires_at, created_at, created_by) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING",
         )
@@ -40,10 +40,8 @@ impl Records {
         .bind(scope)
         .bind(key.expires_at.map(row::millis))
         .bind(row::millis(key.created_at))
-        .bind(key.created_by.as_str())
-        .execute(&self.write)
-        .await;
-        Ok(row::outcome(&done.map_err(failed)?))
+        .bind(key.created_by.as_str());
+        self.make(add, entry).await
     }
 
     /// The key of this SHA-256, if it is known; whether it still holds is another question.

@@ -27,7 +27,8 @@ impl Records {
         uploads.collect()
     }
 
-    /// Has what is kept of an upload deleted now, by the background work; `Lost` if it is not as it was read.
+    /// Has what is kept of an upload deleted now, by the background work; `Lost` if it is not as it was read. The entry is written
+    /// down with it.
     pub async fn discard(&self, from: &Upload, to: &Upload, by: Entry) -> Result<Outcome, Error> {
         let now = by.at;
         let change = Change {
@@ -37,11 +38,7 @@ impl Records {
             file: FileChange::Keep,
             by: None,
         };
-        let done = self.change(&[change], now).await?;
-        if done == Outcome::Done {
-            self.note(by.of(to));
-            self.flush_notes().await;
-        }
-        Ok(done)
+        let told = Some(by.of(to));
+        self.change_with(None, &[change], told, now).await
     }
 }

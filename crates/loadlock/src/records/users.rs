@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::{Row as _, sqlite::SqliteRow};
 
-use super::{Outcome, Records, failed, row};
+use super::{Entry, Outcome, Records, failed, row};
 use crate::{
     auth::{Claims, Secret},
     clock::from_millis,
@@ -23,11 +23,12 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
 }
 
+/// Each change has its entry, which says who made it, written down with it.
 impl Records {
     /// Keeps a new user; `Lost` if there is one of this name.
-    pub async fn add_user(&self, user: &User) -> Result<Outcome, Error> {
+    pub async fn add_user(&self, user: &User, entry: Entry) -> Result<Outcome, Error> {
         let claims = row::to_json(user.claims.as_map()).map_err(failed)?;
-        let done = sqlx::query(
+        let add = sqlx::query(
             "INSERT INTO users (name, password, claims, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (name) DO NOTHING",
         )
@@ -35,10 +36,8 @@ impl Records {
         .bind(user.password.expose())
         .bind(claims)
         .bind(row::millis(user.created_at))
-        .bind(user.disabled_at.map(row::millis))
-        .execute(&self.write)
-        .await;
-        Ok(row::outcome(&done.map_err(failed)?))
+        .bind(user.disabled_at.map(row::millis));
+        self.make(add, entry).await
     }
 
     /// The user of this name.
@@ -64,28 +63,35 @@ impl Records {
     }
 
     /// Gives a user another password; what they were signed in with by the old one is void. `Lost` if there is no such user.
-    pub async fn set_password(&self, name: &str, password: &Secret) -> Result<Outcome, Error> {
+    pub async fn set_password(
+        &self,
+        name: &str,
+        password: &Secret,
+        entry: Entry,
+    ) -> Result<Outcome, Error> {
         let change = sqlx::query("UPDATE users SET password = $2 WHERE name = $1")
             .bind(name)
             .bind(password.expose());
-        let done = change.execute(&self.write).await;
-        Ok(row::outcome(&done.map_err(failed)?))
+        self.make(change, entry).await
     }
 
     /// Keeps a user out from then on, or no longer. `Lost` if there is no such user.
-    pub async fn disable_user(&self, name: &str, at: Option<Timestamp>) -> Result<Outcome, Error> {
+    pub async fn disable_user(
+        &self,
+        name: &str,
+        at: Option<Timestamp>,
+        entry: Entry,
+    ) -> Result<Outcome, Error> {
         let change = sqlx::query("UPDATE users SET disabled_at = $2 WHERE name = $1")
             .bind(name)
             .bind(at.map(row::millis));
-        let done = change.execute(&self.write).await;
-        Ok(row::outcome(&done.map_err(failed)?))
+        self.make(change, entry).await
     }
 
     /// Forgets a user; their uploads and files stay. `Lost` if there is no such user.
-    pub async fn remove_user(&self, name: &str) -> Result<Outcome, Error> {
+    pub async fn remove_user(&self, name: &str, entry: Entry) -> Result<Outcome, Error> {
         let remove = sqlx::query("DELETE FROM users WHERE name = $1").bind(name);
-        let done = remove.execute(&self.write).await;
-        Ok(row::outcome(&done.map_err(failed)?))
+        self.make(remove, entry).await
     }
 }
 

@@ -3,16 +3,18 @@
 use std::{fs, net::IpAddr, time::Duration};
 
 use loadlock::{
-    auth::{Caller, Scope, Who},
+    auth::{Caller, Claims, Scope, Secret, Who, hash as hash_of},
     clock::from_millis,
     config::Audit,
+    error::Kind,
     flow,
-    records::{Act, Entry, Filter},
+    records::{Act, ApiKey, Entry, Filter, Outcome, Subject, User},
     upload::Quota,
 };
 use serde_json::{Value, json};
+use sqlx::SqlitePool;
 
-use crate::world::{API_KEY, Answer, OTHER_TOKEN, PNG, USER_TOKEN, World, me, server};
+use crate::world::{API_KEY, Answer, OTHER_TOKEN, PNG, USER_TOKEN, World, kind, me, server};
 
 const BEGIN: &str = "POST /v1/uploads";
 
@@ -464,5 +466,76 @@ async fn an_entry_that_says_nothing_of_an_upload_is_found_all_the_same() {
     world.app.records.note(entry.clone());
     let found = flow::audit(&world.app, &server(), &flow::AuditQuery::default()).await;
     assert_eq!(found.unwrap().entries, [entry]);
+    world.end().await;
+}
+
+/// From then on the log takes nothing.
+const FULL: &str =
+    "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END";
+const NO_LONGER_FULL: &str = "DROP TRIGGER full";
+
+async fn change_log(world: &World, text: &'static str) {
+    let path = world.app.config.records.to_str().unwrap();
+    let database = SqlitePool::connect(path).await.unwrap();
+    sqlx::query(text).execute(&database).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_not_done() {
+    let world = World::new().await;
+    let (records, now) = (&world.app.records, world.app.clock.now());
+    let by = |act| Entry::by_operator(act, now);
+    let random = world.app.ids.secret().unwrap();
+    let hash = |text: &str| world.app.passwords.hash(Secret::new(text), random);
+    let (old, new) = (
+        hash("old horse").await.unwrap(),
+        hash("new horse").await.unwrap(),
+    );
+    let user = |name: &str| User {
+        name: name.parse().unwrap(),
+        password: old.clone(),
+        claims: Claims::default(),
+        created_at: now,
+        disabled_at: None,
+    };
+    let made = records.add_user(&user("anna"), by(Act::User)).await;
+    assert_eq!(made.unwrap(), Outcome::Done);
+    let key = ApiKey {
+        name: "blog".to_owned(),
+        sha256: hash_of("llk_blog"),
+        scope: Scope::AllProfiles,
+        expires_at: None,
+        created_at: now,
+        created_by: "operator".to_owned(),
+    };
+    let owner = Subject::new("owner", "me").unwrap();
+    let who = || json!({"name": "anna", "password": "old horse"});
+
+    change_log(&world, FULL).await;
+    for failed in [
+        records.add_user(&user("otto"), by(Act::User)).await,
+        records.set_password("anna", &new, by(Act::User)).await,
+        records.disable_user("anna", Some(now), by(Act::User)).await,
+        records.remove_user("anna", by(Act::User)).await,
+        records.add_key(&key, by(Act::Key)).await,
+        records.revoke(&owner, None, by(Act::Revoke)).await,
+    ] {
+        assert_eq!(kind(failed), Kind::Internal);
+    }
+    assert_eq!(world.ask("", "POST /v1/sign-in", who()).await.status, 500);
+    assert_eq!(
+        world.ask(USER_TOKEN, BEGIN, photo("image")).await.status,
+        503
+    );
+    assert_eq!(records.users().await.unwrap(), [user("anna")]);
+    for table in ["api_keys", "revocations", "uploads"] {
+        assert_eq!(world.rows(table).await, 0, "{table}");
+    }
+
+    change_log(&world, NO_LONGER_FULL).await;
+    let rows = world.rows("audit").await;
+    assert_eq!(world.ask("", "POST /v1/sign-in", who()).await.status, 200);
+    // Before the answer, and without a queue.
+    assert_eq!(world.rows("audit").await, rows + 1);
     world.end().await;
 }

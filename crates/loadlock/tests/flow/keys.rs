@@ -5,7 +5,7 @@ use std::time::Duration;
 use loadlock::{
     auth::{self, Scope, Secret, Token},
     limits::Rate,
-    records::{ApiKey, Outcome},
+    records::{Act, ApiKey, Entry, Outcome},
 };
 use serde_json::{Value, json};
 
@@ -24,8 +24,15 @@ fn key(world: &World, scope: Scope) -> ApiKey {
     }
 }
 
+fn by(world: &World) -> Entry {
+    Entry::by_operator(Act::Key, world.app.clock.now())
+}
+
 async fn add(world: &World, key: &ApiKey) {
-    assert_eq!(world.app.records.add_key(key).await.unwrap(), Outcome::Done);
+    assert_eq!(
+        world.app.records.add_key(key, by(world)).await.unwrap(),
+        Outcome::Done
+    );
 }
 
 fn images() -> Scope {
@@ -75,7 +82,7 @@ async fn a_key_of_the_records_is_known_at_once_and_by_its_hash_alone() {
         "401 unauthenticated"
     );
     assert_eq!(
-        world.app.records.add_key(&blog).await.unwrap(),
+        world.app.records.add_key(&blog, by(&world)).await.unwrap(),
         Outcome::Lost
     );
     let path = world.app.config.records.clone();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use loadlock::{
     flow::Begin,
-    records::{Act, Entry, Outcome},
+    records::{Act, Entry, Filter, Outcome},
     upload::Method,
 };
 
@@ -19,6 +19,21 @@ fn page(method: Method) -> Begin {
         method: Some(method),
         ..png()
     }
+}
+
+/// By whom, and of which key, by the key.
+async fn deletions(world: &World) -> Vec<(String, Option<String>)> {
+    let filter = Filter {
+        act: Some(Act::Delete),
+        ..Filter::default()
+    };
+    let found = world.app.records.audit(&filter, None, 50).await.unwrap();
+    let told = found
+        .into_iter()
+        .map(|(_, entry)| (entry.actor.to_string(), entry.key));
+    let mut told: Vec<_> = told.collect();
+    told.sort_by_key(|(_, key)| key.clone());
+    told
 }
 
 #[tokio::test]
@@ -84,6 +99,10 @@ async fn rejected_content_is_kept_for_as_long_as_the_profile_says() {
     world.clock.advance(DAY);
     world.work().await;
     assert!(world.lies_in("staging").await.is_empty());
+    let gone = deletions(&world).await;
+    assert_eq!(gone.len(), 3, "{gone:?}");
+    let told = |key: &String| ("service".to_owned(), Some(key.clone()));
+    assert_eq!(gone, kept.iter().map(told).collect::<Vec<_>>());
     world.end().await;
 }
 
@@ -109,7 +128,16 @@ async fn what_is_kept_may_be_deleted_before_its_time() {
     assert_eq!(done, Outcome::Done);
     let late = records.discard(&kept, &discarded, by()).await.unwrap();
     assert_eq!(late, Outcome::Lost);
+    let asked = deletions(&world).await;
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].0, "operator");
     world.work().await;
     assert!(!world.lies_in("staging").await.contains(&key));
+    let gone = deletions(&world).await;
+    assert_eq!(gone.len(), 2);
+    assert!(
+        gone.contains(&("service".to_owned(), Some(key))),
+        "{gone:?}"
+    );
     world.end().await;
 }

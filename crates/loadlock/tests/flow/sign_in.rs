@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use loadlock::{
     auth::{Claims, KeyRing, Secret},
-    records::{Outcome, User},
+    records::{Act, Entry, Outcome, User},
     upload::Admits,
 };
 use serde_json::{Value, json};
@@ -20,6 +20,10 @@ async fn hashed(world: &World, password: &str) -> Secret {
     hash.await.unwrap()
 }
 
+fn by(world: &World) -> Entry {
+    Entry::by_operator(Act::User, world.app.clock.now())
+}
+
 async fn add(world: &World, name: &str) {
     let Value::Object(claims) = json!({"role": "editor"}) else {
         unreachable!()
@@ -32,7 +36,7 @@ async fn add(world: &World, name: &str) {
         disabled_at: None,
     };
     assert_eq!(
-        world.app.records.add_user(&user).await.unwrap(),
+        world.app.records.add_user(&user, by(world)).await.unwrap(),
         Outcome::Done
     );
 }
@@ -171,11 +175,21 @@ async fn a_token_dies_with_the_password_it_was_signed_under() {
     let token = token(&world, "anna").await;
     // Also where it is the same again.
     let hash = hashed(&world, PASSWORD).await;
-    let changed = world.app.records.set_password("anna", &hash).await.unwrap();
+    let changed = world
+        .app
+        .records
+        .set_password("anna", &hash, by(&world))
+        .await
+        .unwrap();
     assert_eq!(changed, Outcome::Done);
     assert_eq!(holds(&world, &token).await, VOID);
     let hash = hashed(&world, "another horse").await;
-    let changed = world.app.records.set_password("anna", &hash).await.unwrap();
+    let changed = world
+        .app
+        .records
+        .set_password("anna", &hash, by(&world))
+        .await
+        .unwrap();
     assert_eq!(changed, Outcome::Done);
     assert_eq!(
         sign_in(&world, "anna", PASSWORD).await.refusal(),
@@ -190,7 +204,12 @@ async fn a_removed_user_is_signed_out_also_if_another_takes_their_name() {
     let world = World::new().await;
     add(&world, "anna").await;
     let token = token(&world, "anna").await;
-    let removed = world.app.records.remove_user("anna").await.unwrap();
+    let removed = world
+        .app
+        .records
+        .remove_user("anna", by(&world))
+        .await
+        .unwrap();
     assert_eq!(removed, Outcome::Done);
     assert_eq!(holds(&world, &token).await, VOID);
     assert_eq!(
@@ -208,20 +227,85 @@ async fn a_disabled_user_is_kept_out_until_they_are_enabled() {
     add(&world, "anna").await;
     let (token, now) = (token(&world, "anna").await, world.app.clock.now());
     let records = &world.app.records;
-    let disabled = records.disable_user("anna", Some(now)).await.unwrap();
+    let disabled = records
+        .disable_user("anna", Some(now), by(&world))
+        .await
+        .unwrap();
     assert_eq!(disabled, Outcome::Done);
     assert_eq!(holds(&world, &token).await, VOID);
     assert_eq!(
         sign_in(&world, "anna", PASSWORD).await.refusal(),
         "401 sign_in_failed"
     );
-    let enabled = records.disable_user("anna", None).await.unwrap();
+    let enabled = records
+        .disable_user("anna", None, by(&world))
+        .await
+        .unwrap();
     assert_eq!(enabled, Outcome::Done);
     assert_eq!(holds(&world, &token).await, "200");
     assert_eq!(
-        records.disable_user("otto", None).await.unwrap(),
+        records
+            .disable_user("otto", None, by(&world))
+            .await
+            .unwrap(),
         Outcome::Lost
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_is_disabled_is_not_told_so_but_the_log_is() {
+    let mut world = World::new().await;
+    add(&world, "anna").await;
+    let token = token(&world, "anna").await;
+    let now = Some(world.app.clock.now());
+    let disabled = world.app.records.disable_user("anna", now, by(&world));
+    assert_eq!(disabled.await.unwrap(), Outcome::Done);
+    for password in ["wrong horse", PASSWORD] {
+        let answer = sign_in_from(&world, "192.0.2.7", "anna", password).await;
+        assert_eq!(answer.refusal(), "401 sign_in_failed");
+        assert_eq!(answer.text("/error/message"), "name or password is wrong");
+    }
+    let files = "GET /v1/files";
+    let answer = world.ask_from(("192.0.2.7", &[]), &token, files, Value::Null);
+    assert_eq!(answer.await.refusal(), VOID);
+    // One that she did not get from us is a stranger's.
+    assert_eq!(holds(&world, &format!("{}A", &token[..40])).await, VOID);
+    let log = async |world: &World| {
+        let known = "GET /v1/audit?owner=anna&outcome=not_ok";
+        let log = world.ask(crate::world::API_KEY, known, Value::Null).await;
+        let entries = log.json["entries"].as_array().unwrap().clone();
+        let told = entries.iter().map(|entry| {
+            let text = |name: &str| entry[name].as_str().unwrap_or("–").to_owned();
+            ["act", "outcome", "actor", "address", "detail"]
+                .map(text)
+                .join(", ")
+        });
+        let mut told: Vec<String> = told.collect();
+        told.sort();
+        told
+    };
+    assert_eq!(
+        log(&world).await,
+        [
+            "authenticate, sign_in_failed, user anna, 192.0.2.7, this user is disabled",
+            "authenticate, unauthenticated, user anna, 192.0.2.7, this user is disabled",
+            "sign_in, sign_in_failed, anonymous, 192.0.2.7, name or password is wrong",
+        ]
+    );
+    // Who goes on trying fills no log.
+    let few = loadlock::limits::Rate {
+        count: 3.try_into().unwrap(),
+        per: Duration::from_mins(1),
+        burst: 3.try_into().unwrap(),
+    };
+    world
+        .restart(|config| config.limits.failures = Some(few))
+        .await;
+    for _ in 0..10 {
+        assert_eq!(holds(&world, &token).await, VOID);
+    }
+    assert_eq!(log(&world).await.len(), 3 + 3);
     world.end().await;
 }
 
@@ -348,6 +432,7 @@ async fn who_signed_in_and_who_could_not_is_written_down() {
     add(&world, "anna").await;
     sign_in(&world, "anna", "wrong horse").await;
     sign_in(&world, "my-password-by-mistake", "wrong horse").await;
+    world.clock.advance(Duration::from_secs(1));
     sign_in(&world, "anna", PASSWORD).await;
     world.app.records.flush_notes().await;
     let log = world.ask(

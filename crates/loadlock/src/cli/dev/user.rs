@@ -5,7 +5,7 @@ use crate::{
     demo,
     error::{Error, Kind},
     flow::{self, SignIn, SignedIn},
-    records::{Outcome, User},
+    records::{Act, Entry, Outcome, User},
 };
 
 /// Signs the demo's user in. Where there is none yet, or they have another password, they get this one.
@@ -18,7 +18,12 @@ pub(super) async fn sign_in(app: &App, password: &Secret) -> Result<SignedIn, Er
         .passwords
         .hash(password.clone(), app.ids.secret()?)
         .await?;
-    if app.records.set_password(demo::USER, &hash).await? == Outcome::Lost {
+    let entry = Entry {
+        owner: Some(demo::USER.to_owned()),
+        ..Entry::new(Act::User, None, app.clock.now())
+    };
+    let set = app.records.set_password(demo::USER, &hash, entry.clone());
+    if set.await? == Outcome::Lost {
         let user = User {
             name: demo::USER
                 .parse()
@@ -29,7 +34,7 @@ pub(super) async fn sign_in(app: &App, password: &Secret) -> Result<SignedIn, Er
             disabled_at: None,
         };
         // Nobody else is at work on this directory.
-        let _ = app.records.add_user(&user).await?;
+        let _ = app.records.add_user(&user, entry).await?;
     }
     attempt(app, password).await
 }
