@@ -24,6 +24,7 @@ use aws_sdk_s3::{
 use aws_smithy_async::time::TimeSource;
 pub use loadlock_sigv4::{Credentials, Style};
 
+pub(crate) use self::copy::refusal;
 use self::grant::Signing;
 pub use self::{
     copy::{CopyPin, Final, MAX_COPY_BYTES, Promoted},

@@ -12,6 +12,7 @@ mod audit;
 mod config;
 mod dev;
 mod doctor;
+mod embedded;
 mod init;
 mod key;
 mod place;

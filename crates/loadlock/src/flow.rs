@@ -29,6 +29,7 @@ mod work;
 pub(crate) use self::{
     audit::clear_audit,
     credentials::{sweep, tend},
+    promote::object_of,
     work::{LEASE, work},
 };
 pub use self::{

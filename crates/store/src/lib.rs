@@ -33,5 +33,5 @@ pub use self::access::Identity;
 pub use self::clock::Clock;
 pub use self::cors::CorsRule;
 pub use self::policy::{Policy, PolicyError};
-pub use self::store::{Config, Store, StoreError};
+pub use self::store::{Config, SELF, Store, StoreError};
 pub use self::sts::Role;

@@ -27,6 +27,9 @@ use crate::request::{Request, Target};
 use crate::sts::{self, Role, Roles};
 use crate::tagging;
 
+/// The header of every answer by which the store says what it is: it keeps neither storage classes nor encryption.
+pub const SELF: &str = "x-loadlock-store";
+
 /// How a store is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -169,6 +172,7 @@ impl Store {
             *reply.body_mut() = reply::empty(StatusCode::OK).into_body();
         }
         reply::set_named(reply.headers_mut(), "x-amz-request-id", &id);
+        reply::set_named(reply.headers_mut(), SELF, "embedded");
         if let Some(page) = page.as_ref().filter(|_| method != Method::OPTIONS) {
             self.let_page_read(page, &mut reply).await;
         }

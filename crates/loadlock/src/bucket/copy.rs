@@ -1,16 +1,18 @@
 //! Server-side copies, pinned to what was inspected.
 
-use std::{collections::BTreeMap, fmt::Write as _, ops::RangeInclusive};
+use std::{collections::BTreeMap, error, fmt::Write as _, ops::RangeInclusive};
 
 use aws_sdk_s3::{
     config::{http::HttpRequest, retry::RetryConfig},
+    error::ProvideErrorMetadata as _,
+    operation::copy_object::CopyObjectError,
     types::{
         CompletedMultipartUpload, CompletedPart, MetadataDirective, ServerSideEncryption,
         StorageClass, TaggingDirective,
     },
 };
 
-use super::{Bucket, Trouble, failed, patiently, trouble};
+use super::{Bucket, SdkFailure, Trouble, failed, patiently, trouble};
 use crate::{
     error::{Error, Kind},
     upload::{Encryption, Inspected, ObjectKey},
@@ -121,6 +123,14 @@ fn encoded(text: &str) -> String {
         }
         out
     })
+}
+
+/// What the store answered in place of a copy, such as `400 InvalidStorageClass`; none if it did not answer.
+pub(crate) fn refusal(error: &Error) -> Option<String> {
+    let failure = error::Error::source(error)?.downcast_ref::<SdkFailure<CopyObjectError>>()?;
+    let status = failure.raw_response()?.status().as_u16();
+    let code = failure.code().unwrap_or_default();
+    Some(format!("{status} {code}").trim_end().to_owned())
 }
 
 /// What became of a promotion.

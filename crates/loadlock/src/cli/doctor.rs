@@ -15,7 +15,7 @@ use crate::{
     bucket::StoreSettings,
     clock::{Clock, Ids},
     config::{Config, Origins, file::Settings},
-    upload::Method,
+    upload::{Method, Profile},
 };
 use wire::Wire;
 
@@ -25,6 +25,7 @@ mod grants;
 mod identities;
 mod pages;
 mod server;
+mod storage;
 mod wire;
 
 /// Try on the live store, breach by breach, what grants promise.
@@ -42,6 +43,7 @@ struct Doctor<'a> {
     wire: Wire,
     store: &'a StoreSettings,
     origins: &'a Origins,
+    profiles: &'a [Profile],
     /// What the profiles let clients send by.
     methods: Vec<Method>,
     clock: Clock,
@@ -74,6 +76,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         wire: Wire::open(&config.store, clock.clone()).await?,
         store: &config.store,
         origins: &config.origins,
+        profiles: &config.profiles,
         methods: config
             .profiles
             .iter()
@@ -114,6 +117,7 @@ async fn asked_to_stop() -> io::Result<u8> {
 
 async fn examine(doctor: &Doctor<'_>, chart: &mut Chart) {
     server::examine(doctor, chart).await;
+    storage::examine(doctor, chart).await;
     pages::examine(doctor, chart).await;
     grants::examine(doctor, chart).await;
     added::examine(doctor, chart).await;

@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{bold, say, settings::ConfigFile, tasks::Tasks};
+use super::{bold, embedded, say, settings::ConfigFile, tasks::Tasks};
 use crate::{
     app::App,
     bucket::{ReaderIdentity, ServerIdentity, UploaderIdentity},
@@ -28,7 +28,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Settings { listen, config, .. } = args.config.load()?;
+    let settings = args.config.load()?;
+    embedded::check(&settings).await?;
+    let Settings { listen, config, .. } = settings;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}"))?;

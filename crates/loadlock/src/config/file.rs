@@ -39,6 +39,34 @@ pub struct Settings {
     pub effective: Vec<Effective>,
 }
 
+impl Settings {
+    /// What is wrong with them on the embedded store, which keeps less than others do.
+    pub fn check_for_embedded(&self) -> Result<(), Faults> {
+        let faults = self.config.profiles.iter().flat_map(|profile| {
+            let section = format!("profiles.{}.storage", profile.name);
+            let found = profiles::storage::beyond_embedded(profile).into_iter();
+            found.map(move |(name, says, right)| Fault {
+                place: self.place_of(&section, name),
+                says: format!("`{section}.{name}` {says}"),
+                right,
+            })
+        });
+        let faults: Vec<Fault> = faults.collect();
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Faults::new(faults))
+        }
+    }
+
+    fn place_of(&self, section: &str, name: &str) -> Place {
+        let mut settings = self.effective.iter();
+        let found = settings.find(|one| one.section == section && one.name == name);
+        let place = found.and_then(|one| one.place.clone());
+        place.unwrap_or_else(|| Place::Variable(section.to_owned()))
+    }
+}
+
 /// Reads the file named, or the usual one if there is one, and the variables `LOADLOCK_*` over it.
 pub fn load(named: Option<&Path>, environment: &Environment) -> Result<Settings, Faults> {
     let path = named.unwrap_or(Path::new(USUAL));

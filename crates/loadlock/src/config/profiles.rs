@@ -1,6 +1,6 @@
 //! The sections `[profiles.NAME]`.
 
-mod storage;
+pub(super) mod storage;
 
 use std::{collections::BTreeMap, time::Duration};
 

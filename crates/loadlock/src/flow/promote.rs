@@ -9,7 +9,7 @@ use crate::{
     flow::{self, revoke, work::is_promotable},
     records::{Change, FileChange, Outcome},
     upload::{
-        File, Inspected, Metadata, Read, Refused, Rejection, State, Upload,
+        File, Inspected, Metadata, Profile, Read, Refused, Rejection, State, Upload,
         inspection::Confirmed,
         name::{self, content_disposition},
     },
@@ -155,23 +155,31 @@ async fn copy(app: &App, upload: &Upload, form: &Metadata) -> Result<Option<File
     };
     let profile = flow::profile(app, &upload.profile)?;
     let file = file(app, upload, inspected, form);
+    match app
+        .bucket
+        .promote(inspected, &object_of(&file, profile))
+        .await?
+    {
+        Promoted::Done => Ok(Some(file)),
+        Promoted::Gone => Ok(None),
+    }
+}
+
+/// How a file of this profile lies in the final bucket.
+pub(crate) fn object_of(file: &File, profile: &Profile) -> Final {
     let storage = &profile.storage;
-    let disposition = storage.disposition_of(&inspected.content_type);
+    let disposition = storage.disposition_of(&file.content_type);
     let usual = match profile.read {
         Read::Public => "public, max-age=31536000, immutable",
         Read::Signed | Read::Owner => "private, max-age=31536000, immutable",
     };
-    let to = Final {
+    Final {
         key: file.key.clone(),
         content_disposition: content_disposition(disposition, &file.filename),
         cache_control: storage.cache_control.as_deref().unwrap_or(usual).to_owned(),
         class: storage.class.clone(),
         encryption: storage.encryption.clone(),
-        tags: storage.tags_of(upload),
-    };
-    match app.bucket.promote(inspected, &to).await? {
-        Promoted::Done => Ok(Some(file)),
-        Promoted::Gone => Ok(None),
+        tags: storage.tags_of(file),
     }
 }
 

@@ -244,3 +244,46 @@ fn a_store_that_is_not_there_is_no_proof_of_anything() {
     );
     assert_eq!(code, Some(1));
 }
+
+const TAGS: &str =
+    "[profiles.image.storage.tags]\nteam = \"photos\"\nwhose = \"{owner}/{profile}/{id}\"\n";
+
+#[test]
+fn what_profiles_ask_of_the_store_is_tried_and_read_back() {
+    let storage = "[profiles.image.storage]\nclass = \"STANDARD\"\ncache_control = \"no-cache\"\ndisposition = \"attachment\"\n";
+    let place = Provisioned::asking(&format!("{storage}{TAGS}"));
+    check_says(&place, "the store takes and keeps");
+    assert_eq!(place.examined().1, Some(0));
+}
+
+#[test]
+fn what_the_store_refuses_is_named_with_its_profile() {
+    let storage = "[profiles.image.storage]\nclass = \"STANDARD_IA\"\nencryption = \"aws:kms\"\nkms_key = \"k\"\n";
+    let place = Provisioned::asking(&format!("{storage}{TAGS}"));
+    check(&place, &["storage"], &[]);
+    check_says(
+        &place,
+        "profile `image`: the store refuses `storage.class` (400 InvalidStorageClass); \
+         profile `image`: the store refuses `storage.encryption` (501 NotImplemented)",
+    );
+}
+
+#[test]
+fn a_server_that_may_not_tag_is_found_out() {
+    let place = Provisioned::with_buckets(&[]);
+    place.ask_for(TAGS);
+    check(&place, &["storage"], &[]);
+    check_says(
+        &place,
+        "profile `image`: the store refuses `storage.tags` (403 AccessDenied)",
+    );
+}
+
+fn check_says(place: &Provisioned, beginning: &str) {
+    let output = place.command("doctor").arg("--json").output().unwrap();
+    let report: Value = serde_json::from_str(stdout(&output)).unwrap();
+    let mut checks = report["checks"].as_array().unwrap().iter();
+    let storage = checks.find(|check| check["name"] == "storage").unwrap();
+    let says = storage["says"].as_str().unwrap();
+    assert!(says.starts_with(beginning), "{says}");
+}

@@ -26,9 +26,26 @@ pub(crate) struct Provisioned {
 impl Provisioned {
     /// With the policies that `loadlock provision --policy` prints, but for these.
     pub(crate) fn with(others: &[(&str, Value)]) -> Self {
+        Self::configured("", others)
+    }
+
+    /// With buckets, and this at the configuration's end, from before the policies are printed.
+    pub(crate) fn asking(more: &str) -> Self {
+        let made = Self::configured(more, &[]);
+        made.steps(&[]);
+        made
+    }
+
+    /// Adds this to the configuration, and leaves the policies as they are.
+    pub(crate) fn ask_for(&self, more: &str) {
+        let text = fs::read_to_string(&self.config).unwrap();
+        fs::write(&self.config, text + more).unwrap();
+    }
+
+    fn configured(more: &str, others: &[(&str, Value)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("loadlock.toml");
-        fs::write(&config, configuration("http://127.0.0.1:9")).unwrap();
+        fs::write(&config, configuration("http://127.0.0.1:9") + more).unwrap();
         let mut policies: BTreeMap<&str, Value> = ["uploader", "server", "reader"]
             .into_iter()
             .map(|name| (name, printed_policy(&config, name)))
@@ -46,7 +63,7 @@ impl Provisioned {
         let (data, file) = (dir.path().join("data"), file.to_str().unwrap());
         let data = data.to_str().unwrap();
         let store = Dev::run(&["store", "--port", "0", "--data", data, "--config", file]);
-        fs::write(&config, configuration(store.said("s3"))).unwrap();
+        fs::write(&config, configuration(store.said("s3")) + more).unwrap();
         Self {
             store,
             config,

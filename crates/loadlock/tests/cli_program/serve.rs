@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use crate::{
     media::{self, JPEG},
     program::{Dev, loadlock, run, stderr, stdout},
+    provisioned::Provisioned,
 };
 
 /// A directory with what `init --yes` wrote, and a store that knows the keys of it.
@@ -332,6 +333,30 @@ fn serve_lists_all_that_is_wrong_and_does_not_start() {
         → "at least 32 characters that nobody can guess"
     "#);
     assert!(!dir.path().join("loadlock.db").exists());
+}
+
+#[test]
+fn what_the_embedded_store_cannot_keep_is_a_fault_at_the_start() {
+    let place = Provisioned::with_buckets(&[]);
+    place.ask_for("[profiles.image.storage]\nclass = \"STANDARD_IA\"\nencryption = \"AES256\"\n");
+    let output = place.command("serve").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let says = stderr(&output).lines().map(|line| {
+        // The file lies wherever the test does.
+        line.rsplit_once('/')
+            .map_or(line, |(_, rest)| rest)
+            .trim_start()
+    });
+    insta::assert_snapshot!(says.collect::<Vec<_>>().join("\n"), @r#"
+    loadlock: the configuration has 2 faults:
+
+    loadlock.toml:25: `profiles.image.storage.class` is "STANDARD_IA", and the embedded store has one class alone
+    → "STANDARD", or another store
+
+    loadlock.toml:26: `profiles.image.storage.encryption` is asked of the embedded store, which does not encrypt
+    → nothing, and an encrypted disk below it; or another store
+    "#);
 }
 
 #[test]

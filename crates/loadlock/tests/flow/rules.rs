@@ -230,7 +230,7 @@ async fn class_encryption_and_tags_are_asked_of_the_store() {
     })
     .await;
     let begun = begin(&world, photo()).await;
-    // The embedded store keeps none of these promises, and says so rather than breaking them.
+    // The embedded store has neither the class nor the encryption, and says so.
     let refused = complete(&world, &begun).await;
     assert_eq!(refused.refusal(), "503 unavailable");
     assert!(refused.text("/error/message").contains("`storage`"));

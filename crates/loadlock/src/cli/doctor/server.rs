@@ -226,7 +226,7 @@ impl Doctor<'_> {
         self.wire.send(&list).await
     }
 
-    async fn etag(&self, key: &str) -> Result<String, Unreachable> {
+    pub(super) async fn etag(&self, key: &str) -> Result<String, Unreachable> {
         let head = self
             .wire
             .send(&Ask::new(Who::Server, "HEAD", At::Staging, key))

@@ -7,7 +7,7 @@ use crate::{
         forms::rules::{CACHE_CONTROL, CLASS, DISPOSITION, ENCRYPTION, KMS_KEY, TAG, tag_name},
         section::Section,
     },
-    upload::{Encryption, Storage},
+    upload::{Encryption, Profile, Storage},
 };
 
 /// How many tags an object may have (S3 user guide, "Categorizing your objects using tags").
@@ -37,6 +37,24 @@ pub(super) fn read(section: Section<'_>) -> Option<Storage> {
         cache_control: cache_control?,
         disposition: disposition?,
     })
+}
+
+/// What the embedded store would refuse of these.
+pub(in crate::config) fn beyond_embedded(profile: &Profile) -> Vec<(&'static str, String, String)> {
+    let Storage {
+        class, encryption, ..
+    } = &profile.storage;
+    let class = class.as_deref().filter(|class| *class != "STANDARD");
+    let class = class.map(|class| {
+        let says = format!("is \"{class}\", and the embedded store has one class alone");
+        ("class", says, "\"STANDARD\", or another store".to_owned())
+    });
+    let encryption = encryption.as_ref().map(|_| {
+        let says = "is asked of the embedded store, which does not encrypt".to_owned();
+        let right = "nothing, and an encrypted disk below it; or another store";
+        ("encryption", says, right.to_owned())
+    });
+    class.into_iter().chain(encryption).collect()
 }
 
 fn tags(section: Section<'_>) -> Option<BTreeMap<String, String>> {

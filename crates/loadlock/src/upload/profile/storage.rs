@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::upload::{MediaType, Upload, name::Disposition};
+use crate::upload::{File, MediaType, name::Disposition};
 
 /// What stands in a tag for a hash of the owner, for the profile and for the file's id.
 pub(crate) const TAG_PLACEHOLDERS: [&str; 3] = ["{owner}", "{profile}", "{id}"];
@@ -46,13 +46,13 @@ impl Storage {
     }
 
     /// The tags of one file.
-    pub fn tags_of(&self, upload: &Upload) -> BTreeMap<String, String> {
+    pub fn tags_of(&self, file: &File) -> BTreeMap<String, String> {
         let [owner, profile, id] = TAG_PLACEHOLDERS;
         let filled = |value: &String| {
             value
-                .replace(owner, &upload.owner.hash())
-                .replace(profile, &upload.profile)
-                .replace(id, &upload.id.to_string())
+                .replace(owner, &file.owner.hash())
+                .replace(profile, &file.profile)
+                .replace(id, &file.id.to_string())
         };
         let tags = self.tags.iter();
         tags.map(|(name, value)| (name.clone(), filled(value)))
