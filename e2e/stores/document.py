@@ -14,6 +14,12 @@ FOUND = pathlib.Path(__file__).parent / "found"
 PAGE = ROOT / "docs" / "stores.md"
 STORES = "embedded", "seaweedfs", "ceph"
 START, END = "<!-- found: by e2e/stores/document.py -->\n", "<!-- end -->"
+# What a profile may ask of the store beside tags, the usual class and headers, which all of them take.
+ASKED = {
+    'class = "STANDARD_IA"': {"LOADLOCK_PROFILES_KEPT_STORAGE_CLASS": "STANDARD_IA"},
+    'encryption = "AES256"': {"LOADLOCK_PROFILES_KEPT_STORAGE_ENCRYPTION": "AES256"},
+    'encryption = "aws:kms"': {"LOADLOCK_PROFILES_KEPT_STORAGE_ENCRYPTION": "aws:kms"},
+}
 MARKS = {"holds": "✓", "lacking": "–", "skipped": "–", "breached": "✗", "unreachable": "?"}
 
 
@@ -29,8 +35,16 @@ def look(service):
         for step in steps
         if step["what"] != "bucket"
     ]
+    storage = [try_asking(service, name) for name in ASKED]
     checks = [{key: check[key] for key in ("name", "outcome", "says")} for check in service.loadlock("doctor")["checks"]]
-    return {"store": os.environ["STORE_VERSION"], "settings": settings, "checks": checks}
+    return {"store": os.environ["STORE_VERSION"], "settings": settings, "storage": storage, "checks": checks}
+
+
+def try_asking(service, name):
+    """What the doctor says of a profile that asks this of the store."""
+    [check] = (check for check in service.loadlock("doctor", **ASKED[name])["checks"] if check["name"] == "storage")
+    outcome = {"breached": "lacking"}.get(check["outcome"], check["outcome"])
+    return {"name": name, "outcome": outcome, "says": check["says"]}
 
 
 def kept(store):
@@ -52,14 +66,14 @@ def table(all_found, part):
 def rest(all_found):
     """What does not hold, in the command's own words."""
     for found in all_found:
-        for one in found["settings"] + found["checks"]:
+        for one in found["settings"] + found["storage"] + found["checks"]:
             if one["outcome"] != "holds":
                 yield f"- {found['store']}, **{one['name']}**: {one['says']}."
 
 
 def block():
     all_found = [kept(store) for store in STORES]
-    lines = [*table(all_found, "settings"), "", *table(all_found, "checks"), "", *rest(all_found), ""]
+    lines = [*table(all_found, "settings"), "", *table(all_found, "storage"), "", *table(all_found, "checks"), "", *rest(all_found), ""]
     return START + "\n".join(lines) + END
 
 

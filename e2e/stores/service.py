@@ -59,6 +59,20 @@ types = {both}
 max_size = "5 GiB"
 promote = "on_claim"
 read = "public"
+
+[profiles.kept]
+types = {images}
+max_size = "25 MiB"
+read = "public"
+
+[profiles.kept.storage]
+class = "STANDARD"
+cache_control = "private, max-age=60"
+disposition = "attachment"
+
+[profiles.kept.storage.tags]
+"team:name" = "photo room"
+whose = "{{profile}}/{{owner}}/{{id}}"
 """
 
 
@@ -117,9 +131,9 @@ class Service:
             AWS_SECRET_ACCESS_KEY=os.environ["OPERATOR_SECRET_ACCESS_KEY"],
         )["steps"]
 
-    def start(self):
+    def start(self, **environment):
         line = [program(), "serve", "--config", str(self.configuration), "--json"]
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, env=os.environ | environment)
         assert self.process.stdout.readline(), "the service did not start"
 
     def stop(self):

@@ -8,7 +8,7 @@ use aws_sdk_s3::{
     operation::copy_object::CopyObjectError,
     types::{
         CompletedMultipartUpload, CompletedPart, MetadataDirective, ServerSideEncryption,
-        StorageClass, TaggingDirective,
+        StorageClass, Tag, Tagging, TaggingDirective,
     },
 };
 
@@ -175,9 +175,48 @@ impl Bucket {
 
     /// Copies the inspected object to the final bucket, its headers and tags replaced.
     pub async fn promote(&self, from: &Inspected, to: &Final) -> Result<Promoted, Error> {
-        if from.size_bytes > MAX_COPY_BYTES {
-            return self.promote_in_parts(from, to).await;
+        let promoted = if from.size_bytes > MAX_COPY_BYTES {
+            self.promote_in_parts(from, to).await?
+        } else {
+            self.promote_whole(from, to).await?
+        };
+        if promoted == Promoted::Done && self.copy_pin == CopyPin::Ceph && !to.tags.is_empty() {
+            self.tag(to).await?;
         }
+        Ok(promoted)
+    }
+
+    /// Ceph (16.2.15) loses the tags that come with a copy, or with an upload in parts.
+    async fn tag(&self, to: &Final) -> Result<(), Error> {
+        let tags = to.tags.iter();
+        let tags = tags.map(|(name, value)| Tag::builder().key(name).value(value).build());
+        let tags = tags.collect::<Result<_, _>>();
+        let tags = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
+        let tags = tags.map_err(|error| Kind::Internal.caused_by(error))?;
+        let put = self.client.put_object_tagging();
+        let put = put.bucket(&*self.finals).key(to.key.as_str()).tagging(tags);
+        let put = put.send().await;
+        put.map(drop).map_err(|failure| to.refused(failed(failure)))
+    }
+
+    /// Refuses a copy that is not encrypted as was asked, and deletes it: Ceph (16.2.15) takes what is asked, and stores in plain.
+    pub async fn check_encryption(&self, copied: &Final) -> Result<(), Error> {
+        let Some(asked) = copied.encryption() else {
+            return Ok(());
+        };
+        let (bucket, key) = (&*self.finals, copied.key.as_str());
+        let head = self.client.head_object().bucket(bucket).key(key);
+        let head = head.send().await.map_err(failed)?;
+        if head.server_side_encryption() == Some(&asked) {
+            return Ok(());
+        }
+        let delete = self.client.delete_object().bucket(bucket).key(key);
+        delete.send().await.map_err(failed)?;
+        Err(Kind::Unavailable
+            .because("the store does not encrypt as the profile's `storage` says: nothing is kept"))
+    }
+
+    async fn promote_whole(&self, from: &Inspected, to: &Final) -> Result<Promoted, Error> {
         let copy = self
             .client
             .copy_object()

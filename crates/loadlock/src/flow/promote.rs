@@ -155,12 +155,12 @@ async fn copy(app: &App, upload: &Upload, form: &Metadata) -> Result<Option<File
     };
     let profile = flow::profile(app, &upload.profile)?;
     let file = file(app, upload, inspected, form);
-    match app
-        .bucket
-        .promote(inspected, &object_of(&file, profile))
-        .await?
-    {
-        Promoted::Done => Ok(Some(file)),
+    let to = object_of(&file, profile);
+    match app.bucket.promote(inspected, &to).await? {
+        Promoted::Done => {
+            app.bucket.check_encryption(&to).await?;
+            Ok(Some(file))
+        }
         Promoted::Gone => Ok(None),
     }
 }

@@ -189,6 +189,12 @@ async fn differences(doctor: &Doctor<'_>, asked: &Final) -> Result<Vec<String>, 
     let mut faults: Vec<String> = lost
         .map(|(name, ..)| format!("the store takes `storage.{name}`, and does not keep it"))
         .collect();
+    let show = Ask::new(Who::Reader, "GET", At::Final, key);
+    match doctor.wire.send(&show).await {
+        Ok(shown) if shown.body == PRIVATE => {}
+        Ok(shown) => faults.push(format!("what it keeps then cannot be read ({shown})")),
+        Err(Unreachable(why)) => faults.push(format!("what it keeps then cannot be read: {why}")),
+    }
     if !asked.tags.is_empty() {
         let tagging = Ask {
             query: &[("tagging", "")],
