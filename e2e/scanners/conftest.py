@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "stores"))
 
-from application import Application, Staging  # noqa: E402
+from fixtures import app, running, staging  # noqa: E402, F401
 from service import Service, free_port  # noqa: E402
 
 # The EICAR test file, which every scanner knows and which does nothing; in two pieces, so that none finds it here.
@@ -112,17 +112,5 @@ def service(clamd, tmp_path_factory):
     service = Service(tmp_path_factory.mktemp("service"))
     with service.configuration.open("a") as more:
         more.write(SCANNING.format(address=clamd.address))
-    service.provision()
-    service.start()
-    yield service
-    assert service.stop() == 0, "the service did not stop cleanly"
-
-
-@pytest.fixture(scope="session")
-def app(service):
-    return Application(service)
-
-
-@pytest.fixture(scope="session")
-def staging():
-    return Staging()
+    with running(service):
+        yield service

@@ -195,25 +195,26 @@ async fn differences(doctor: &Doctor<'_>, asked: &Final) -> Result<Vec<String>, 
         Ok(shown) => faults.push(format!("what it keeps then cannot be read ({shown})")),
         Err(Unreachable(why)) => faults.push(format!("what it keeps then cannot be read: {why}")),
     }
-    if !asked.tags.is_empty() {
-        let tagging = Ask {
-            query: &[("tagging", "")],
-            ..Ask::new(Who::Server, "GET", At::Final, key)
-        };
-        let kept = doctor.wire.send(&tagging).await?;
-        if !kept.done() {
-            faults.push(format!("`storage.tags` cannot be read back ({kept})"));
-        } else if tags(&kept)
-            != asked
-                .tags
-                .iter()
-                .map(|(n, v)| (n.as_str(), v.as_str()))
-                .collect()
-        {
-            faults.push("the store takes `storage.tags`, and does not keep them".to_owned());
-        }
-    }
+    faults.extend(lost_tags(doctor, asked).await?);
     Ok(faults)
+}
+
+async fn lost_tags(doctor: &Doctor<'_>, asked: &Final) -> Result<Option<String>, Unreachable> {
+    if asked.tags.is_empty() {
+        return Ok(None);
+    }
+    let tagging = Ask {
+        query: &[("tagging", "")],
+        ..Ask::new(Who::Server, "GET", At::Final, asked.key.as_str())
+    };
+    let kept = doctor.wire.send(&tagging).await?;
+    if !kept.done() {
+        return Ok(Some(format!("`storage.tags` cannot be read back ({kept})")));
+    }
+    let wanted = asked.tags.iter();
+    let wanted = wanted.map(|(name, value)| (name.as_str(), value.as_str()));
+    let lost = tags(&kept) != wanted.collect();
+    Ok(lost.then(|| "the store takes `storage.tags`, and does not keep them".to_owned()))
 }
 
 /// None of what may stand in a tag is written otherwise in XML.
