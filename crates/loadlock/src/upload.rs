@@ -58,8 +58,8 @@ pub struct Upload {
     pub size_bytes: Option<u64>,
     /// What it takes up of quotas: the declared size, or the most that its grant allows; once inspected, what was found.
     pub reserved_bytes: u64,
-    /// Whether it counts as under way though it is stored or has ended: its grant may bring something yet, or what it brought is
-    /// not cleared away.
+    /// Whether it counts as under way though it is stored or has ended, or as more than was found: its grant may bring something
+    /// yet, or what it brought is not cleared away.
     pub lingers: bool,
     pub checksum: Option<Checksum>,
     pub metadata: Metadata,

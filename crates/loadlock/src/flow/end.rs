@@ -16,15 +16,13 @@ use crate::{
         work::{LEASE, work},
     },
     records::{Change, FileChange, Outcome},
-    upload::{Method, State, Upload, UploadId},
+    upload::{Inspected, Method, State, Upload, UploadId},
 };
 
 /// How often an abort is tried again when the upload moves under its hands.
 const TRIES: usize = 5;
 /// How long a caller waits for what is cleared away.
 const MOMENT: Duration = Duration::from_secs(2);
-/// The store's clock may be behind ours, and a grant holds through its last second.
-const MARGIN: Duration = Duration::from_mins(1);
 
 /// Gives an upload up; one that has ended already stays as it ended.
 pub async fn abort(app: &App, caller: &Caller, id: UploadId) -> Result<Upload, Error> {
@@ -52,6 +50,23 @@ pub(super) async fn expire(app: &App, leased: &Upload) -> Result<(), Error> {
     step(app, leased, expired).await?;
     tracing::info!(id = %leased.id, "expire");
     Ok(())
+}
+
+/// Has a leased upload wait for a claim. Where it counts as more than was found, what was sent is cleared away once its grant is
+/// dead: there is a copy, and as large as that it counts.
+pub(super) async fn wait(
+    app: &App,
+    leased: &Upload,
+    (inspected, claim_by): (&Inspected, Timestamp),
+) -> Result<(), Error> {
+    let (now, dead_at) = (app.clock.now(), leased.grant_dead_at());
+    if !leased.lingers || now < dead_at {
+        let due = leased.next_due(now);
+        return app.records.schedule(leased, Some(due)).await;
+    }
+    app.bucket.delete_staged(&leased.staged_key).await?;
+    let cleared = leased.clone().clear(Some(inspected.size_bytes));
+    settle(app, leased, &cleared, Some(claim_by)).await
 }
 
 /// Clears away at once, so that there is room again when this returns; what is slow or fails the background does.
@@ -111,15 +126,25 @@ pub(super) async fn clean(app: &App, leased: &Upload) -> Result<(), Error> {
     if cleaned == *leased {
         return app.records.schedule(leased, due).await;
     }
+    settle(app, leased, &cleaned, due).await
+}
+
+/// Takes a step within a state.
+async fn settle(
+    app: &App,
+    from: &Upload,
+    to: &Upload,
+    due: Option<Timestamp>,
+) -> Result<(), Error> {
     let change = Change {
-        from: leased,
-        to: &cleaned,
+        from,
+        to,
         due,
         file: FileChange::Keep,
         by: None,
     };
-    // Whoever has moved it on has it cleaned again.
-    let (Outcome::Done | Outcome::Lost) = app.records.change(&[change], now).await?;
+    // Whoever has moved it on has it looked at again.
+    let (Outcome::Done | Outcome::Lost) = app.records.change(&[change], app.clock.now()).await?;
     Ok(())
 }
 
@@ -134,7 +159,7 @@ struct Staged {
 /// Clears away what was sent.
 async fn clean_staged(app: &App, leased: &Upload, now: Timestamp) -> Result<Staged, Error> {
     // Deleted earlier, a URL with `if-none-match` would work once more. Parts need the server to become an object.
-    let dead_at = after(leased.grant_expires_at, MARGIN);
+    let dead_at = leased.grant_dead_at();
     if leased.method != Method::Multipart && now < dead_at {
         let is_shown = matches!(
             leased.state,

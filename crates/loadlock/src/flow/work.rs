@@ -71,8 +71,9 @@ async fn next_step(app: &App, leased: &Upload) -> Result<(), Error> {
         State::Ready { claim_by: None, .. } => promote::promote(app, leased).await,
         State::Ready {
             claim_by: Some(claim_by),
+            inspected,
             ..
-        } if app.clock.now() < *claim_by => app.records.schedule(leased, Some(*claim_by)).await,
+        } if app.clock.now() < *claim_by => end::wait(app, leased, (inspected, *claim_by)).await,
         State::Ready { .. } => end::expire(app, leased).await,
         State::Stored { .. }
         | State::Rejected { .. }

@@ -6,7 +6,8 @@ use super::{Miscount, Records, failed, usage::miscounts};
 use crate::error::Error;
 
 /// Left behind by uploads, and nobody comes for it: a service that knows nothing of it has cleared it away.
-const FORGOTTEN: &str = "(lingers <> 0 OR kept_bytes IS NOT NULL) AND next_attempt_at IS NULL";
+const FORGOTTEN: &str = "(lingers <> 0 OR kept_bytes IS NOT NULL) AND next_attempt_at IS NULL \
+     AND state IN ('stored', 'rejected', 'expired', 'aborted')";
 
 impl Records {
     /// Puts right the counters that are wrong, and has those uploads cleared away again that an older service at work beside

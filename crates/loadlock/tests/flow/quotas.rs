@@ -336,6 +336,27 @@ async fn a_form_of_which_nothing_is_known_reserves_the_most_it_may_bring() {
 }
 
 #[tokio::test]
+async fn a_form_that_waits_for_a_claim_counts_as_large_as_it_is_once_its_grant_has_ended() {
+    let world = World::new().await;
+    let size = PNG.len() as u64;
+    let begun = begins(&world, json!({"profile": "post", "method": "post"})).await;
+    send(&world, &begun).await;
+    complete(&world, &begun).await;
+    let [open, ..] = used(&world).await;
+    assert!(open > size);
+    world.clock.advance(GRANT);
+    world.work().await;
+    assert_eq!(used(&world).await, [size, 1, 0, 0]);
+    assert_eq!(bytes_in_staging(&world).await, size, "the copy alone");
+    world.count().await;
+    let claim = json!({"ids": [begun.text("/id")], "owner": "me", "metadata": {"title": "trip"}});
+    let claimed = world.ask(API_KEY, "POST /v1/uploads/claim", claim).await;
+    assert_eq!(claimed.status, 200, "{claimed:?}");
+    assert_eq!(used(&world).await, [0, 0, size, 1]);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn whoever_gives_up_and_sends_all_the_same_gets_no_more_into_staging_than_quotas_let_in() {
     let size = PNG.len() as u64;
     for (method, let_in) in [("put", 10), ("multipart", 10), ("post", 3)] {

@@ -173,8 +173,13 @@ impl Flow {
             15 => upload.give_up(),
             24 => upload.quarantine(Rejection::ChecksumMismatch, kept(found)),
             25 | 26 if from.lingers => {
-                let file = self.records.file(from.id).await.unwrap();
-                Ok(upload.clear(file.map(|file| file.size_bytes)))
+                let found = if let State::Ready { inspected, .. } = &from.state {
+                    Some(inspected.size_bytes)
+                } else {
+                    let file = self.records.file(from.id).await.unwrap();
+                    file.map(|file| file.size_bytes)
+                };
+                Ok(upload.clear(found))
             }
             27 if from.state.kept().is_some() => Ok(upload.forget_kept()),
             25..=27 => return None,

@@ -1,7 +1,17 @@
 //! What an upload leaves behind: it counts until that is cleared away, and until nothing more can come of its grant.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::State;
-use crate::upload::{Method, Upload};
+use crate::{
+    clock::after,
+    upload::{Method, Upload},
+};
+
+/// The store's clock may be behind ours, and a grant holds through its last second.
+const MARGIN: Duration = Duration::from_mins(1);
 
 impl Upload {
     /// Whether its grant may bring more than was found: a form for a file that was not chosen beforehand can be sent again.
@@ -9,21 +19,17 @@ impl Upload {
         self.method == Method::Post && self.size_bytes.is_none()
     }
 
-    /// What it takes up once so much was found.
-    pub(super) fn most_bytes(&self, found: u64) -> u64 {
-        if self.may_grow() {
-            self.reserved_bytes
-        } else {
-            found
-        }
+    /// When nobody can begin to send anything under its grant any more.
+    pub fn grant_dead_at(&self) -> Timestamp {
+        after(self.grant_expires_at, MARGIN)
     }
 
-    /// Nothing of it lies in staging any more, and nothing can come. Where it is stored it counts as large as its file.
+    /// Nothing of it lies in staging any more, and nothing can come. What was found counts as large as it is.
     #[must_use]
-    pub fn clear(self, file_bytes: Option<u64>) -> Self {
+    pub fn clear(self, found_bytes: Option<u64>) -> Self {
         Self {
             lingers: false,
-            reserved_bytes: file_bytes.unwrap_or(self.reserved_bytes),
+            reserved_bytes: found_bytes.unwrap_or(self.reserved_bytes),
             attempt: self.attempt + 1,
             ..self
         }

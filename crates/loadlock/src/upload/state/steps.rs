@@ -24,7 +24,12 @@ impl Upload {
         let claim_by = (promote == Promote::OnClaim).then_some(deadline);
         match self.state {
             State::Received { .. } => Ok(Self {
-                reserved_bytes: self.most_bytes(inspected.size_bytes),
+                lingers: self.may_grow(),
+                reserved_bytes: if self.may_grow() {
+                    self.reserved_bytes
+                } else {
+                    inspected.size_bytes
+                },
                 ..self.into_state(State::Ready {
                     inspected,
                     claim_by,
@@ -72,8 +77,11 @@ impl Upload {
                 ref inspected,
                 ..
             } => Ok(Self {
-                reserved_bytes: self.most_bytes(inspected.size_bytes),
-                lingers: self.may_grow(),
+                reserved_bytes: if self.lingers {
+                    self.reserved_bytes
+                } else {
+                    inspected.size_bytes
+                },
                 ..self.into_state(State::Stored {
                     key,
                     deleted_at: None,
@@ -204,6 +212,10 @@ impl Upload {
             // It was begun because it has arrived.
             State::Issued if self.method == Method::Credentials => now,
             State::Issued => self.grant_expires_at.min(self.expires_at),
+            State::Ready {
+                claim_by: Some(claim_by),
+                ..
+            } if self.lingers => self.grant_dead_at().min(*claim_by),
             State::Ready { claim_by, .. } => claim_by.unwrap_or(now),
             State::Received { .. }
             | State::Stored { .. }
