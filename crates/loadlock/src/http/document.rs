@@ -12,7 +12,8 @@ use serde_json::json;
 use utoipa::{
     OpenApi as _,
     openapi::{
-        Content, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement, Server,
+        Content, HeaderBuilder, ObjectBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
+        SecurityRequirement, Server, Type,
         path::Operation,
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
@@ -161,10 +162,48 @@ fn refusal(kinds: &[Kind]) -> utoipa::openapi::Response {
         .schema(Some(Ref::from_schema_name("ErrorAnswer")))
         .examples_from_iter(kinds.iter().map(example))
         .build();
-    ResponseBuilder::new()
+    let response = ResponseBuilder::new()
         .description(lines.collect::<Vec<_>>().join("\n\n"))
-        .content("application/json", content)
-        .build()
+        .content("application/json", content);
+    if kinds.contains(&Kind::RateLimited) {
+        with_rates(response).build()
+    } else {
+        response.build()
+    }
+}
+
+/// How whoever asked too often stands, and when to come back.
+fn with_rates(response: ResponseBuilder) -> ResponseBuilder {
+    let seconds = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1));
+    let list = |item: &str| {
+        let pattern = format!("^{item}(, {item})*$");
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(pattern))
+    };
+    let headers = [
+        ("Retry-After", seconds, "Seconds."),
+        (
+            "RateLimit",
+            list(r#""[a-z]+";r=\d+;t=\d+"#),
+            "Of each limit that counted: what is left, and the seconds until there is more.",
+        ),
+        (
+            "RateLimit-Policy",
+            list(r#""[a-z]+";q=\d+;w=\d+"#),
+            "Of each limit that counted: how many requests in how many seconds.",
+        ),
+    ];
+    headers
+        .into_iter()
+        .fold(response, |response, (name, schema, description)| {
+            let header = HeaderBuilder::new()
+                .schema(Some(schema))
+                .description(Some(description));
+            response.header(name, header.build())
+        })
 }
 
 /// The document itself, and a page to browse it, all from the binary. Their links are relative, so that the service can be

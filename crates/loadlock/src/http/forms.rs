@@ -44,7 +44,7 @@ pub(super) const UPLOAD_URL: &[Kind] = uploads::BEGIN;
 /// stable address from then on. No size is declared, so none is signed: the profile's limits hold at promotion.
 #[utoipa::path(
     post, path = "/upload_url", tag = "uploads", operation_id = "upload_url",
-    params(("idempotency-key" = Option<String>, Header, description = uploads::IDEMPOTENCY)),
+    params(("idempotency-key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = uploads::IDEMPOTENCY)),
     request_body = UploadUrlRequest,
     responses((status = 201, description = "Where to PUT, and where to get.", body = UploadUrl))
 )]

@@ -25,7 +25,7 @@ pub(super) const SIGN_IN: &[Kind] = &[
 /// The token is good for an hour, and no longer than the user and their password. A wrong name and a wrong password are
 /// answered alike; attempts are limited per name and address, per address, and per name.
 #[utoipa::path(
-    post, path = "/v1/sign-in", tag = "users", operation_id = "sign_in",
+    post, path = "/v1/sign-in", tag = "users", operation_id = "sign_in", request_body = SignInRequest,
     responses((status = 200, description = "The token.", body = SignedIn)),
     security(())
 )]

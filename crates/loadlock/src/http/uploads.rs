@@ -55,7 +55,7 @@ pub(super) const BEGIN: &[Kind] = &[
 /// file to the store. The bytes go there, never here. Of several files each is begun or refused by itself.
 #[utoipa::path(
     post, path = "/v1/uploads", tag = "uploads", operation_id = "begin",
-    params(("idempotency-key" = Option<String>, Header, description = IDEMPOTENCY)),
+    params(("idempotency-key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = IDEMPOTENCY)),
     request_body = message::Begin,
     responses(
         (status = 201, description = "A grant; send the bytes to the store.", body = Begun),

@@ -42,6 +42,33 @@ fn the_committed_document_is_that_of_the_routes() {
     }
 }
 
+#[test]
+fn only_a_completion_is_posted_without_a_body() {
+    let posts = paths().into_iter().filter(|(_, item)| {
+        let post = item.get("post");
+        post.is_some_and(|post| post.get("requestBody").is_none())
+    });
+    let bare: Vec<String> = posts.map(|(path, _)| path).collect();
+    assert_eq!(bare, ["/v1/uploads/{id}/complete"]);
+}
+
+#[test]
+fn whoever_asks_too_often_is_told_when_to_come_back() {
+    let mut found = 0;
+    for (path, item) in paths() {
+        for (method, operation) in item.as_object().unwrap() {
+            let Some(answer) = operation["responses"].get("429") else {
+                continue;
+            };
+            let headers: Vec<&String> = answer["headers"].as_object().unwrap().keys().collect();
+            let expected = ["RateLimit", "RateLimit-Policy", "Retry-After"];
+            assert_eq!(headers, expected, "{method} {path}");
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found}");
+}
+
 #[tokio::test]
 async fn what_is_documented_is_routed_and_nothing_beside_it() {
     let service = Service::start().await;
