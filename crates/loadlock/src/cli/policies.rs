@@ -101,6 +101,7 @@ pub(super) fn session(buckets: Buckets<'_>) -> Value {
     let elsewhere = [
         arn(&format!("{staging}/in/*")),
         arn(&format!("{staging}/held/*")),
+        arn(&format!("{staging}/quarantine/*")),
         arn(&objects(finals)),
     ];
     let writes = ["s3:AbortMultipartUpload", "s3:PutObject"];
