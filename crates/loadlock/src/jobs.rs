@@ -70,7 +70,7 @@ async fn take_up_session(
     free: usize,
     now: Timestamp,
 ) -> Result<usize, Error> {
-    if free == 0 || app.vendor.is_none() {
+    if free == 0 {
         return Ok(0);
     }
     let Some(id) = app.records.due_session(now).await? else {
@@ -142,7 +142,7 @@ pub async fn run(app: App, shutdown: impl Future<Output = ()> + Send) {
         async move { repair(&app).await }
     });
     loop {
-        if app.vendor.is_some() && swept.elapsed() >= SWEEP {
+        if swept.elapsed() >= SWEEP {
             swept = Instant::now();
             let app = app.clone();
             at_work.spawn(async move {

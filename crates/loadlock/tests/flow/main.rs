@@ -40,4 +40,5 @@ mod sign_in;
 mod tokens;
 mod upload_url;
 mod usage;
+mod vending;
 mod world;

@@ -4,11 +4,17 @@ use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use loadlock::auth::{KeyRing, Secret};
+use loadlock::{
+    auth::{KeyRing, Secret},
+    upload::Method,
+};
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384};
 
-use crate::world::{API_KEY, Answer, PNG, USER_TOKEN, World};
+use crate::{
+    vending::web_identity,
+    world::{API_KEY, Answer, PNG, USER_TOKEN, World},
+};
 
 const SHARED: &str = "a secret shared with the application";
 
@@ -379,5 +385,17 @@ async fn a_user_token_ends_by_the_services_clock_and_with_its_secret() {
         .restart(|config| config.user_secrets = Vec::new())
         .await;
     assert_eq!(files(&world, &fresh).await, 401);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_user_token_of_the_application_goes_to_no_token_service() {
+    let mut world = world_sharing(&[SHARED]).await;
+    world.profile("image", |image| image.methods.push(Method::Credentials));
+    // Were it asked, that would be 503.
+    world.vend_by(web_identity()).await;
+    let (token, wish) = (token(&claims(&world)), json!({"profile": "image"}));
+    let refused = world.ask(&token, "POST /v1/credentials", wish).await;
+    assert_eq!(refused.refusal(), "403 forbidden");
     world.end().await;
 }
