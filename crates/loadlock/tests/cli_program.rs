@@ -21,6 +21,9 @@ mod ledger;
 mod media;
 #[path = "cli_program/program.rs"]
 mod program;
+#[path = "flow/provider.rs"]
+#[expect(dead_code, reason = "the flow tests need more of it")]
+mod provider;
 #[path = "cli_program/provision.rs"]
 mod provision;
 #[path = "cli_program/provisioned.rs"]

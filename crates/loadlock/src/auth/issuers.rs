@@ -10,7 +10,7 @@ use quick_cache::{Weighter, sync::Cache};
 use reqwest::Url;
 
 use self::keys::ProviderKeys;
-pub(crate) use self::keys::is_fetchable;
+pub(crate) use self::keys::{Trouble, is_fetchable};
 use super::{
     Claims, Secret, TokenHash, Who, hash,
     jwt::{Jwt, Said, Times, is_meant_for, owner, seconds, shared, text},
@@ -105,6 +105,17 @@ enum Keys {
     Shared(Vec<DecodingKey>),
 }
 
+impl Keys {
+    fn of(issuer: &Issuer) -> Result<Self, Error> {
+        let served = |keys| Self::Served(Arc::new(keys));
+        Ok(match &issuer.signed {
+            Signed::Discovered => served(ProviderKeys::discovered(&issuer.name)?),
+            Signed::KeysAt(url) => served(ProviderKeys::at(&issuer.name, url)?),
+            Signed::Secrets(secrets) => Self::Shared(shared(secrets)),
+        })
+    }
+}
+
 #[derive(Clone)]
 struct Verified {
     who: Who,
@@ -127,12 +138,7 @@ impl Issuers {
         let trusted: Result<_, Error> = issuers
             .iter()
             .map(|issuer| {
-                let served = |keys| Keys::Served(Arc::new(keys));
-                let keys = match &issuer.signed {
-                    Signed::Discovered => served(ProviderKeys::discovered(&issuer.name)?),
-                    Signed::KeysAt(url) => served(ProviderKeys::at(&issuer.name, url)?),
-                    Signed::Secrets(secrets) => Keys::Shared(shared(secrets)),
-                };
+                let keys = Keys::of(issuer)?;
                 let issuer = issuer.clone();
                 Ok(Trusted { issuer, keys })
             })
@@ -230,6 +236,33 @@ impl Issuer {
         let verified = said.get("email_verified");
         let verified = verified.is_some_and(|value| value == true || value == "true");
         (self.owner_claim != "email" || verified).then_some(name)
+    }
+}
+
+/// An issuer's provider, to be asked on purpose.
+pub(crate) struct Provider<'i> {
+    pub(crate) issuer: &'i Issuer,
+    keys: Arc<ProviderKeys>,
+}
+
+impl<'i> Provider<'i> {
+    /// None of an issuer that signs with shared secrets.
+    pub(crate) fn of(issuer: &'i Issuer) -> Result<Option<Self>, Error> {
+        Ok(match Keys::of(issuer)? {
+            Keys::Served(keys) => Some(Self { issuer, keys }),
+            Keys::Shared(_) => None,
+        })
+    }
+
+    /// Where it says that its keys are.
+    pub(crate) async fn address(&self) -> Result<Url, Trouble> {
+        self.keys.address().await
+    }
+
+    /// How many keys of use it serves, and what time it is there.
+    pub(crate) async fn serves(&self) -> Result<(usize, Option<Timestamp>), Trouble> {
+        let serves = self.keys.fetch().await?;
+        Ok((serves.usable(&self.issuer.algorithms), serves.at))
     }
 }
 

@@ -21,8 +21,10 @@ use wire::Wire;
 
 mod added;
 mod chart;
+mod credentials;
 mod grants;
 mod identities;
+mod issuers;
 mod pages;
 mod server;
 mod storage;
@@ -62,6 +64,11 @@ impl Doctor<'_> {
         format!("held/{}/{name}", self.room)
     }
 
+    /// A key that only temporary credentials may write.
+    fn lent(&self, name: &str) -> String {
+        format!("cred/{}/{name}", self.room)
+    }
+
     /// A key of the final bucket.
     fn stored(&self, name: &str) -> String {
         format!("{}/{name}", self.room)
@@ -90,7 +97,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         // Listened for before anything is written.
         biased;
         code = asked_to_stop() => Some(code.context("cannot listen for signals")?),
-        () = examine(&doctor, &mut chart) => None,
+        () = examine(&doctor, &config, &mut chart) => None,
     };
     // Whatever has happened.
     chart.group("afterwards");
@@ -115,13 +122,15 @@ async fn asked_to_stop() -> io::Result<u8> {
     })
 }
 
-async fn examine(doctor: &Doctor<'_>, chart: &mut Chart) {
+async fn examine(doctor: &Doctor<'_>, config: &Config, chart: &mut Chart) {
     server::examine(doctor, chart).await;
     storage::examine(doctor, chart).await;
     pages::examine(doctor, chart).await;
     grants::examine(doctor, chart).await;
     added::examine(doctor, chart).await;
     identities::examine(doctor, chart).await;
+    Box::pin(credentials::examine(doctor, config, chart)).await;
+    issuers::examine(&config.issuers, &doctor.clock, chart).await;
 }
 
 fn report(args: &Args, config: &Config, chart: &Chart) -> anyhow::Result<()> {

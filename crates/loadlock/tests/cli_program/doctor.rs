@@ -2,10 +2,12 @@
 
 use std::process::{Command, Stdio};
 
+use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use crate::{
     program::{Dev, stdout},
+    provider::{Provider, Signer, State},
     provisioned::{Provisioned, SECRET},
 };
 
@@ -286,4 +288,77 @@ fn check_says(place: &Provisioned, beginning: &str) {
     let storage = checks.find(|check| check["name"] == "storage").unwrap();
     let says = storage["says"].as_str().unwrap();
     assert!(says.starts_with(beginning), "{says}");
+}
+
+const CREDENTIALS: &str = r#"
+[credentials]
+via = "sts"
+role_arn = "arn:aws:iam::000000000000:role/uploads"
+endpoint = "STORE"
+"#;
+
+/// Checks by their names, that are documented, and how they end.
+fn outcomes(place: &Provisioned, names: &[&str]) -> Vec<String> {
+    let (found, _) = place.examined();
+    let documents = include_str!("../../../../docs/configuration.md");
+    let each = names.iter().map(|name| {
+        assert!(documents.contains(&format!("`{name}`")), "{name}");
+        found.get(*name).cloned().unwrap_or_default()
+    });
+    each.collect()
+}
+
+const SESSION: [&str; 2] = ["session_writes", "session_elsewhere"];
+
+#[test]
+fn temporary_credentials_hold_where_the_role_is_as_printed() {
+    let place = Provisioned::saying(CREDENTIALS, &[]);
+    place.steps(&[]);
+    assert_eq!(outcomes(&place, &SESSION), ["holds", "holds"]);
+    assert_eq!(outcomes(&place, &["cleared"]), ["holds"]);
+    assert_eq!(place.examined().1, Some(0));
+}
+
+#[test]
+fn a_role_that_may_not_write_is_found_out() {
+    let role = may(&["s3:PutObject"], &["arn:aws:s3:::example-staging/in/*"]);
+    let place = Provisioned::saying(CREDENTIALS, &[("session", role)]);
+    place.steps(&[]);
+    check(&place, &["session_writes"], &["session_elsewhere"]);
+}
+
+#[test]
+fn an_uploader_that_may_not_assume_the_role_is_found_out() {
+    let uploader = may(&["s3:PutObject"], &["arn:aws:s3:::example-staging/in/*"]);
+    let place = Provisioned::saying(CREDENTIALS, &[("uploader", uploader)]);
+    place.steps(&[]);
+    assert_eq!(outcomes(&place, &SESSION), ["breached", "skipped"]);
+}
+
+const ISSUER: [&str; 3] = ["issuer_discovery", "issuer_keys", "issuer_clock"];
+
+fn issuer(name: &str) -> String {
+    format!("[[issuers]]\nissuer = \"{name}\"\naudience = [\"uploads\"]\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn issuers_are_asked_for_their_keys() {
+    let key = Signer::new(Algorithm::ES256, "one");
+    let provider = Provider::start(&[&key]).await;
+    let place = Provisioned::saying(&issuer(&provider.issuer), &[]);
+    place.steps(&[]);
+    let found = || outcomes(&place, &ISSUER);
+    assert_eq!(found(), ["holds", "holds", "holds"]);
+    assert_eq!(place.examined().1, Some(0));
+    provider.is(State::Past);
+    assert_eq!(found(), ["holds", "holds", "breached"]);
+    provider.is(State::Up);
+    provider.serve_raw(vec![json!({"kty": "oct", "k": "AAAA"})]);
+    assert_eq!(found(), ["holds", "breached", "skipped"]);
+    provider.is(State::Down);
+    assert_eq!(found(), ["unreachable", "skipped", "skipped"]);
+    provider.is(State::Up);
+    provider.discovery("issuer", "https://elsewhere.example");
+    assert_eq!(found(), ["breached", "skipped", "skipped"]);
+    assert_eq!(place.examined().1, Some(1));
 }

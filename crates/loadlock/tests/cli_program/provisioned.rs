@@ -26,12 +26,12 @@ pub(crate) struct Provisioned {
 impl Provisioned {
     /// With the policies that `loadlock provision --policy` prints, but for these.
     pub(crate) fn with(others: &[(&str, Value)]) -> Self {
-        Self::configured("", others)
+        Self::saying("", others)
     }
 
     /// With buckets, and this at the configuration's end, from before the policies are printed.
     pub(crate) fn asking(more: &str) -> Self {
-        let made = Self::configured(more, &[]);
+        let made = Self::saying(more, &[]);
         made.steps(&[]);
         made
     }
@@ -42,15 +42,21 @@ impl Provisioned {
         fs::write(&self.config, text + more).unwrap();
     }
 
-    fn configured(more: &str, others: &[(&str, Value)]) -> Self {
+    /// The same, with more in the configuration, in which `STORE` stands for the store's address.
+    pub(crate) fn saying(more: &str, others: &[(&str, Value)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("loadlock.toml");
-        fs::write(&config, configuration("http://127.0.0.1:9") + more).unwrap();
-        let mut policies: BTreeMap<&str, Value> = ["uploader", "server", "reader"]
+        let configure = |endpoint: &str| {
+            let whole = [configuration(endpoint), more.replace("STORE", endpoint)];
+            fs::write(&config, whole.concat()).unwrap();
+        };
+        configure("http://127.0.0.1:9");
+        let mut policies: BTreeMap<&str, Value> = ["uploader", "server", "reader", "session"]
             .into_iter()
             .map(|name| (name, printed_policy(&config, name)))
             .collect();
         policies.extend(others.iter().cloned());
+        let role = json!({"name": "uploads", "policy": policies.remove("session")});
         let mut identities = vec![json!({
             "name": "admin", "access_key_id": "ADMIN", "secret_access_key": SECRET,
         })];
@@ -59,11 +65,15 @@ impl Provisioned {
             json!({"name": name, "access_key_id": key, "secret_access_key": SECRET, "policy": policy})
         }));
         let file = dir.path().join("store.json");
-        fs::write(&file, json!({"identities": identities}).to_string()).unwrap();
+        fs::write(
+            &file,
+            json!({"identities": identities, "roles": [role]}).to_string(),
+        )
+        .unwrap();
         let (data, file) = (dir.path().join("data"), file.to_str().unwrap());
         let data = data.to_str().unwrap();
         let store = Dev::run(&["store", "--port", "0", "--data", data, "--config", file]);
-        fs::write(&config, configuration(store.said("s3")) + more).unwrap();
+        configure(store.said("s3"));
         Self {
             store,
             config,

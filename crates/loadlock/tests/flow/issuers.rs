@@ -780,6 +780,16 @@ async fn a_key_that_its_provider_drops_ends_within_twenty_minutes() {
 }
 
 #[tokio::test]
+async fn keys_are_as_old_as_our_clock_says_whatever_their_providers_does() {
+    let it = Trusting::new().await;
+    it.provider.is(State::Past);
+    assert_eq!(it.fresh(&it.key).await, 200);
+    assert_eq!(it.fresh(&it.key).await, 200);
+    assert_eq!(it.provider.asked(), 1);
+    it.world.end().await;
+}
+
+#[tokio::test]
 async fn keys_served_at_an_address_need_no_discovery() {
     let mut it = Trusting::new().await;
     let address = format!("{}/jwks", it.provider.issuer).parse().unwrap();

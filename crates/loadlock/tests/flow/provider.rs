@@ -14,7 +14,7 @@ use aws_lc_rs::{
 use axum::{
     Router,
     body::Body,
-    http::{Response, Uri},
+    http::{HeaderValue, Response, Uri, header::DATE},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto, jwk::Jwk};
@@ -110,6 +110,8 @@ pub(crate) enum State {
     Endless,
     /// It answers nothing, ever.
     Silent,
+    /// Its clock stopped long ago.
+    Past,
 }
 
 impl Provider {
@@ -205,6 +207,12 @@ impl Serves {
                     .status(302)
                     .header("location", format!("/moved{path}"));
                 moved.body(Body::empty()).unwrap()
+            }
+            State::Past => {
+                let date = HeaderValue::from_static("Thu, 01 Jan 2026 00:00:00 GMT");
+                let mut late = good;
+                late.headers_mut().insert(DATE, date);
+                late
             }
             State::Endless => answer(200, " ".repeat(1 << 20) + "{}"),
             _ => good,

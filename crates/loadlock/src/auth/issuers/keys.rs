@@ -1,17 +1,20 @@
 //! A provider's public keys (RFC 7517): fetched when a token needs them, kept, and still good for a while when the provider is not.
 
 use std::{
-    error,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::rfc2822};
 use jsonwebtoken::{
-    DecodingKey,
+    Algorithm, DecodingKey,
     jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
 };
-use reqwest::{Client, StatusCode, Url, header::ACCEPT, redirect::Policy};
+use reqwest::{
+    Client, StatusCode, Url,
+    header::{ACCEPT, DATE, HeaderValue},
+    redirect::Policy,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::{sync::Mutex, time::timeout};
@@ -40,7 +43,32 @@ const LONGEST_BYTES: usize = 256 << 10;
 const MOST_KEYS: usize = 64;
 const MOST_NAMESAKES: usize = 4;
 
-type Trouble = Box<dyn error::Error + Send + Sync>;
+/// Why there are no keys, or none of use.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// There was no answer that says anything.
+    #[error("{0}")]
+    Away(String),
+    /// What was answered is not as it should be.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// What a provider serves.
+#[derive(Debug)]
+pub(super) struct Serves {
+    keys: Arc<[Key]>,
+    /// By its own clock.
+    pub(super) at: Option<Timestamp>,
+}
+
+impl Serves {
+    /// How many keys verify signatures by one of these.
+    pub(super) fn usable(&self, algorithms: &[Algorithm]) -> usize {
+        let fits = |key: &&Key| algorithms.iter().any(|algorithm| key.is_for(*algorithm));
+        self.keys.iter().filter(fits).count()
+    }
+}
 
 /// Whether keys may be had from there: nobody on the way may change them.
 pub(crate) fn is_fetchable(url: &Url) -> bool {
@@ -154,33 +182,40 @@ impl ProviderKeys {
         }
         held.tried_at = Some(now);
         let fetched = timeout(PATIENCE, self.fetch()).await;
-        let fetched = fetched.unwrap_or_else(|_| Err("it does not answer".into()));
+        let fetched =
+            fetched.unwrap_or_else(|_| Err(Trouble::Away("it does not answer".to_owned())));
         held.failed = fetched.is_err();
         match fetched {
-            Ok(keys) => {
+            Ok(Serves { keys, .. }) => {
                 held.keys = keys;
                 held.fetched_at = Some(now);
             }
             Err(error) => {
                 let issuer = &self.issuer;
-                tracing::warn!(issuer, error, "an issuer's keys cannot be fetched");
+                tracing::warn!(issuer, %error, "an issuer's keys cannot be fetched");
             }
         }
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
     }
 
-    async fn fetch(&self) -> Result<Arc<[Key]>, Trouble> {
+    /// What the provider serves right now.
+    pub(super) async fn fetch(&self) -> Result<Serves, Trouble> {
         #[derive(Deserialize)]
         struct Set {
             keys: Vec<Value>,
         }
-        let url = match &self.at {
-            Some(url) => url.clone(),
-            None => self.discover().await?,
-        };
-        let set: Set = self.json(url).await?;
+        let (set, at) = self.json::<Set>(self.address().await?).await?;
         let keys = set.keys.into_iter().filter_map(Key::read);
-        Ok(keys.take(MOST_KEYS).collect())
+        let keys = keys.take(MOST_KEYS).collect();
+        Ok(Serves { keys, at })
+    }
+
+    /// Where its keys are.
+    pub(super) async fn address(&self) -> Result<Url, Trouble> {
+        match &self.at {
+            Some(url) => Ok(url.clone()),
+            None => self.discover().await,
+        }
     }
 
     async fn discover(&self) -> Result<Url, Trouble> {
@@ -190,40 +225,56 @@ impl ProviderKeys {
             jwks_uri: String,
         }
         let issuer = self.issuer.trim_end_matches('/');
-        let url = format!("{issuer}/.well-known/openid-configuration").parse()?;
-        let found: Document = self.json(url).await?;
+        let url = format!("{issuer}/.well-known/openid-configuration");
+        let url = url.parse().map_err(wrong)?;
+        let (found, _) = self.json::<Document>(url).await?;
         if found.issuer != self.issuer {
             let says = format!("its discovery document is of `{}`", found.issuer);
-            return Err(says.into());
+            return Err(Trouble::Wrong(says));
         }
-        let keys: Url = found.jwks_uri.parse()?;
+        let keys: Url = found.jwks_uri.parse().map_err(wrong)?;
         if is_fetchable(&keys) {
             Ok(keys)
         } else {
-            Err("its keys are not served by https".into())
+            let says = "its keys are not served by https";
+            Err(Trouble::Wrong(says.to_owned()))
         }
     }
 
-    async fn json<T: DeserializeOwned>(&self, url: Url) -> Result<T, Trouble> {
+    async fn json<T: DeserializeOwned>(&self, url: Url) -> Result<(T, Option<Timestamp>), Trouble> {
         let request = self.http.get(url).header(ACCEPT, "application/json");
         let mut answer = request.send().await.map_err(whole)?;
         if answer.status() != StatusCode::OK {
-            return Err(format!("{} answers {}", answer.url(), answer.status()).into());
+            let says = format!("{} answers {}", answer.url(), answer.status());
+            return Err(Trouble::Away(says));
         }
+        let at = answer.headers().get(DATE).and_then(moment);
         let mut body = Vec::new();
         while let Some(piece) = answer.chunk().await.map_err(whole)? {
             if body.len() + piece.len() > LONGEST_BYTES {
-                return Err(format!("the answer of {} has no end", answer.url()).into());
+                let says = format!("the answer of {} has no end", answer.url());
+                return Err(Trouble::Wrong(says));
             }
             body.extend_from_slice(&piece);
         }
-        Ok(serde_json::from_slice(&body)?)
+        let said = serde_json::from_slice(&body).map_err(wrong)?;
+        Ok((said, at))
     }
 }
 
 /// An error with its causes: the outermost alone says little.
 fn whole(error: reqwest::Error) -> Trouble {
-    Kind::Unavailable.caused_by(error).sources().into()
+    Trouble::Away(Kind::Unavailable.caused_by(error).sources())
+}
+
+fn wrong(error: impl std::error::Error) -> Trouble {
+    Trouble::Wrong(error.to_string())
+}
+
+/// RFC 9110, section 5.6.7.
+fn moment(date: &HeaderValue) -> Option<Timestamp> {
+    let at = rfc2822::parse(date.to_str().ok()?).ok()?;
+    Some(at.timestamp())
 }
 
 fn client(server: &Url) -> Result<Client, Error> {
@@ -296,10 +347,12 @@ impl Key {
     }
 
     fn fits(&self, jwt: &Jwt<'_>) -> bool {
-        let algorithm = jwt.algorithm();
         let named = jwt.key_id();
+        self.is_for(jwt.algorithm()) && (named.is_none() || named == self.name.as_deref())
+    }
+
+    fn is_for(&self, algorithm: Algorithm) -> bool {
         self.verifies.family() == algorithm.family()
             && self.algorithm.is_none_or(|own| own == algorithm.into())
-            && (named.is_none() || named == self.name.as_deref())
     }
 }

@@ -190,7 +190,12 @@ pub(super) async fn clear(doctor: &Doctor<'_>) -> Found {
         return Ok(breached(says, DELETE));
     }
     for at in [At::Staging, At::Final] {
-        for prefix in [doctor.sent(""), doctor.held(""), doctor.stored("")] {
+        for prefix in [
+            doctor.sent(""),
+            doctor.held(""),
+            doctor.lent(""),
+            doctor.stored(""),
+        ] {
             for (asked, mark) in [(("list-type", "2"), "Key"), (("uploads", ""), "UploadId")] {
                 let list = Ask {
                     query: &[asked, ("prefix", &prefix)],

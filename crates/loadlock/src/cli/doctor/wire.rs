@@ -2,7 +2,7 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -38,6 +38,7 @@ pub(super) struct Wire {
     uploader: Signer,
     server: Signer,
     reader: Signer,
+    session: OnceLock<Signer>,
     /// As the server reaches it.
     inside: [Place; 2],
     /// As browsers do.
@@ -62,6 +63,7 @@ impl Wire {
             uploader: signer("uploader", uploader, &store.region).await?,
             server: signer("server", server, &store.region).await?,
             reader: signer("reader", reader, &store.region).await?,
+            session: OnceLock::new(),
             inside: places(&store.endpoint).context("the store's endpoint")?,
             outside: places(&store.public_endpoint).context("the store's public endpoint")?,
             touched: Mutex::default(),
@@ -105,8 +107,8 @@ impl Wire {
         let key = (!ask.key.is_empty()).then_some(ask.key);
         let bucket = &self.outside[ask.at as usize];
         let signer = match ask.who {
-            Who::Uploader => &self.uploader,
-            Who::Reader => &self.reader,
+            Who::Uploader => Some(&self.uploader),
+            Who::Reader => Some(&self.reader),
             Who::Server => {
                 let request = Request {
                     method: ask.method,
@@ -119,7 +121,11 @@ impl Wire {
                 let signed = self.server.authorize(now, &request)?;
                 return Ok((signed.url, signed.headers));
             }
-            Who::Stranger => return Ok((plain(bucket, ask), Vec::new())),
+            Who::Session => self.session.get(),
+            Who::Stranger => None,
+        };
+        let Some(signer) = signer else {
+            return Ok((plain(bucket, ask), Vec::new()));
         };
         let request = Presign {
             method: ask.method,
@@ -132,6 +138,11 @@ impl Wire {
         let mut url = String::new();
         signer.presign(&mut url, now, &request)?;
         Ok((url, Vec::new()))
+    }
+
+    /// Signs with temporary credentials from now on, where these are asked for.
+    pub(super) fn lend(&self, signer: Signer) {
+        let _ = self.session.set(signer);
     }
 
     /// Remembers to delete it.

@@ -12,6 +12,8 @@ pub(in crate::cli::doctor) enum Who {
     Uploader,
     Server,
     Reader,
+    /// Who holds temporary credentials; nobody, before there are any.
+    Session,
     /// Without a signature.
     Stranger,
 }
