@@ -11,6 +11,8 @@ use crate::clock::after;
 
 /// Below this all sessions' prefixes lie.
 pub const SESSIONS: &str = "cred/";
+/// How long the text of an id is.
+const ID_CHARS: usize = 26;
 /// How long after its keys have ended a session is looked after: a transfer that began in time may last longer than they.
 const TRANSFER: Duration = Duration::from_hours(1);
 /// The store's clock may be behind ours, or before it.
@@ -164,6 +166,14 @@ impl fmt::Debug for Prefix {
     }
 }
 
+/// A session's prefix as far as its id; nobody guesses the rest.
+pub fn open_part(prefix: &str) -> Option<&str> {
+    let start = prefix.trim_end_matches('/').rfind('/')? + 1;
+    let end = start + ID_CHARS;
+    let id = prefix.get(start..end)?.parse::<UploadId>();
+    id.ok().and_then(|_| prefix.get(..end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +217,10 @@ mod tests {
         assert_eq!(prefix_of(&own), Some(session.prefix.as_str()));
         let pool = identity_prefix("eu-central-1:0000");
         assert_eq!(prefix_of(&key(&pool)), Some(pool.as_str()));
+        let open = open_part(session.prefix.as_str()).unwrap();
+        assert!(open.ends_with(&session.id.to_string()), "{open}");
+        assert_eq!(open_part(pool.as_str()), None);
+        assert_eq!(open_part("cred/of/nobody/"), None);
         for strange in ["in/a/b/c", "cred/", "cred/a", "cred/a/b", "credit/a/b/c"] {
             assert_eq!(prefix_of(strange), None, "{strange}");
         }

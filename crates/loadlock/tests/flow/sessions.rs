@@ -423,6 +423,15 @@ async fn an_old_orphan_goes_and_a_young_one_stays() {
     let mut expected = [&a, "cred/of/nobody/young", "in/not/of/a/session"];
     expected.sort_unstable();
     assert_eq!(left, expected);
+    let log = world.ask(API_KEY, "GET /v1/audit?act=delete", Value::Null);
+    let log = log.await.json["entries"].clone();
+    assert_eq!(log.as_array().unwrap().len(), 1, "{log}");
+    let told = ["actor", "size", "detail"].map(|name| log[0][name].clone());
+    let detail = "3 objects that no session has sent";
+    assert_eq!(
+        told,
+        [json!("service"), json!(3 * PNG.len()), json!(detail)]
+    );
     for key in ["cred/of/nobody/young", "in/not/of/a/session"] {
         world.delete_as_operator(key).await;
     }

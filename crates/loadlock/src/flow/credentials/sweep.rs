@@ -6,11 +6,13 @@ use jiff::Timestamp;
 
 use crate::{
     app::App,
+    bucket::Listed,
     clock::after,
     error::Error,
+    records::{Act, Entry},
     upload::{
         Session,
-        session::{SESSIONS, prefix_of},
+        session::{SESSIONS, open_part, prefix_of},
     },
 };
 
@@ -59,11 +61,30 @@ pub(crate) async fn sweep(app: &App) -> Result<(), Error> {
         );
         return Ok(());
     }
+    app.records.tell(&told(&doomed, now)).await?;
     for object in &doomed {
         app.bucket.delete_listed(object).await?;
     }
     // What a session has left is unknown from the next sweep on.
     app.records.forget_sessions(before(now)).await
+}
+
+/// What the audit log is told before they go: of each prefix how many, and how large together.
+fn told(doomed: &[Listed], now: Timestamp) -> Vec<Entry> {
+    let mut found: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for object in doomed {
+        let prefix = prefix_of(object.key.as_str()).unwrap_or(SESSIONS);
+        let (count, size_bytes) = found.entry(prefix).or_default();
+        *count += 1;
+        *size_bytes += object.size_bytes;
+    }
+    let entry = |(prefix, (count, size_bytes))| Entry {
+        size_bytes: Some(size_bytes),
+        key: open_part(prefix).map(str::to_owned),
+        detail: Some(format!("{count} objects that no session has sent")),
+        ..Entry::new(Act::Delete, None, now)
+    };
+    found.into_iter().map(entry).collect()
 }
 
 fn before(now: Timestamp) -> Timestamp {
