@@ -3,13 +3,13 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::{bold, say, settings::ConfigFile};
+use super::{bold, records::RecordsOf, say};
 use crate::{
     clock::{Clock, from_millis},
     config::forms,
     flow::AuditQuery,
     http::message::AuditEntry,
-    records::{Entry, Filter, Records},
+    records::{Entry, Filter},
     upload::profile::in_words,
 };
 
@@ -22,7 +22,7 @@ const WIDEST: usize = 40;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigFile,
+    of: RecordsOf,
     /// Of this owner's uploads.
     #[arg(long)]
     owner: Option<String>,
@@ -56,10 +56,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = args.config.load()?.config;
     let now = Clock::system().now();
     let filter = filter(&args, now)?;
-    let records = Records::there(&config.records).await?;
+    let records = args.of.there().await?.records;
     let (mut before, mut left, mut head) = (None, args.limit, true);
     while left > 0 {
         let found = records.audit(&filter, before, left.min(PAGE)).await?;

@@ -35,17 +35,27 @@ impl RecordsOf {
         if let Some(data) = &self.data {
             return of_dev(data).await;
         }
-        let Config {
-            records,
-            profiles,
-            tokens,
-            ..
-        } = self.config.load()?.config;
-        Ok(Opened {
-            records: Records::open(&records).await?,
-            profiles,
-            tokens,
-        })
+        let config = self.config.load()?.config;
+        let records = Records::open(&config.records).await?;
+        Ok(opened(records, config))
+    }
+
+    /// The same, of records that are there.
+    pub(super) async fn there(&self) -> anyhow::Result<Opened> {
+        if let Some(data) = &self.data {
+            return of_dev(data).await;
+        }
+        let config = self.config.load()?.config;
+        let records = Records::there(&config.records).await?;
+        Ok(opened(records, config))
+    }
+}
+
+fn opened(records: Records, config: Config) -> Opened {
+    Opened {
+        records,
+        profiles: config.profiles,
+        tokens: config.tokens,
     }
 }
 

@@ -4,10 +4,12 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{say, settings::ConfigFile};
+use super::{
+    records::{Opened, RecordsOf},
+    say,
+};
 use crate::{
     clock::Clock,
-    config::Config,
     records::{Act, Entry, Outcome, Records, Revocation, Subject},
 };
 
@@ -52,7 +54,7 @@ struct Target {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    config: ConfigFile,
+    of: RecordsOf,
     /// Print one line of JSON.
     #[arg(long)]
     json: bool,
@@ -61,7 +63,7 @@ struct Target {
 #[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
-    config: ConfigFile,
+    of: RecordsOf,
     /// Print one line of JSON for each.
     #[arg(long)]
     json: bool,
@@ -75,22 +77,22 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Profile(target) => ("profile", target),
         What::List(args) => return list(args).await,
     };
-    let config = target.config.load()?.config;
     let subject = Subject::new(kind, &target.name)?;
-    let records = Records::there(&config.records).await?;
+    let opened = target.of.there().await?;
+    let records = &opened.records;
     if let Subject::Upload(id) = subject
         && records.upload(id).await?.is_none()
     {
         anyhow::bail!("there is no upload `{id}`");
     }
-    let done = carry_out(&records, &subject, &target).await?;
+    let done = carry_out(records, &subject, &target).await?;
     let open = records.open_uploads(&subject).await?;
     say(&if target.json {
         let (kind, name) = (subject.kind(), subject.name());
         json!({"kind": kind, "subject": name, "outcome": done.code(), "open_uploads": open})
             .to_string()
     } else {
-        text(&subject, done, open) + unknown(&config, &subject)
+        text(&subject, done, open) + unknown(&opened, &subject)
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -155,9 +157,9 @@ fn text(subject: &Subject, done: Done, open: u64) -> String {
 }
 
 /// A slip of the pen revokes nobody.
-fn unknown(config: &Config, subject: &Subject) -> &'static str {
+fn unknown(opened: &Opened, subject: &Subject) -> &'static str {
     match subject {
-        Subject::Profile(name) if config.profile(name).is_none() => {
+        Subject::Profile(name) if opened.profiles.iter().all(|it| it.name != *name) => {
             "\nthe configuration has no profile of this name"
         }
         _ => "",
@@ -165,8 +167,7 @@ fn unknown(config: &Config, subject: &Subject) -> &'static str {
 }
 
 async fn list(args: List) -> anyhow::Result<ExitCode> {
-    let config = args.config.load()?.config;
-    let records = Records::there(&config.records).await?;
+    let records = args.of.there().await?.records;
     let mut after = None;
     loop {
         let found = records.revocations(after.as_ref(), PAGE).await?;

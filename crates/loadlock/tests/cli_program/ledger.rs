@@ -132,10 +132,27 @@ async fn what_quotas_go_by_is_put_right_when_the_service_starts() {
 }
 
 #[test]
+fn those_of_a_dev_are_looked_through_and_revoked_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let _dev = Dev::start(dir.path());
+    let data = dir.path().to_str().unwrap();
+    let ask = |arguments: &[&str]| {
+        let output = loadlock().args(arguments).args(["--data", data]).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output).to_owned()
+    };
+    assert!(ask(&["revoke", "owner", "me"]).starts_with("the owner `me` is revoked"));
+    assert!(ask(&["revoke", "list"]).contains("me"));
+    assert!(ask(&["audit", "--act", "revoke"]).contains("operator"));
+}
+
+#[test]
 fn what_makes_no_sense_is_told_so() {
     let site = Site::new();
     for (arguments, expected) in [
         (&["audit"][..], "there are no records at"),
+        (&["audit", "--data", "."], "no `loadlock dev` has its data"),
         (&["revoke", "profile", "image"], "there are no records at"),
         (&["revoke", "upload", "x"], "`upload`: not an id"),
         (&["audit", "--act", "dance"], "`act` is one of begin"),
