@@ -147,12 +147,13 @@ fn text(subject: &Subject, done: Done, open: u64) -> String {
     };
     match done {
         Done::Revoked => {
-            format!("the {subject} is revoked: {uploads} will not be stored; what is stored stays")
+            format!("the {subject} is revoked, which stops {uploads}; what is stored stays")
         }
-        Done::Before => format!("the {subject} was revoked before: {uploads} will not be stored"),
+        Done::Before => format!("the {subject} was revoked before, which stops {uploads}"),
+        Done::Restored if open == 0 => format!("the {subject} has its permissions again"),
         Done::Restored => format!("the {subject} has its permissions again: {uploads} may go on"),
         Done::Never => format!("the {subject} was not revoked"),
-        Done::Nothing => format!("{uploads} would not be stored if the {subject} were revoked"),
+        Done::Nothing => format!("to revoke the {subject} would stop {uploads}"),
     }
 }
 
