@@ -7,6 +7,7 @@ Moto looks at no signature, token or policy: this shows the calls and their answ
 
 import os
 import pathlib
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -16,10 +17,13 @@ import boto3
 import requests
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "stores"))
-from service import Service, free_port  # noqa: E402
+from service import Service, free_port, token  # noqa: E402
 
 REGION = "us-east-1"
 LOGIN = f"cognito-idp.{REGION}.amazonaws.com/{REGION}_Example"
+# Of the user pool, which signs with a secret here.
+SECRET = secrets.token_hex(32)
+CLAIMS = {"iss": f"https://{LOGIN}", "aud": "app", "token_use": "id", "sub": "ada"}
 KEYS = {"ACCESS_KEY_ID": "AKIAEXAMPLE", "SECRET_ACCESS_KEY": "example"}
 
 
@@ -32,6 +36,9 @@ def settings(via, endpoint, pool):
         "STORE_CONDITIONAL_WRITES": "false",
         "CREDENTIALS_VIA": via,
         "CREDENTIALS_ENDPOINT": endpoint,
+        "ISSUERS_ISSUER": CLAIMS["iss"],
+        "ISSUERS_CLIENT_IDS": CLAIMS["aud"],
+        "ISSUERS_SECRETS": SECRET,
         "PROFILES_IMAGE_METHODS": "put,post,multipart,credentials",
     }
     ways = {
@@ -75,7 +82,7 @@ def main(via, *command):
         with tempfile.TemporaryDirectory() as directory:
             service = Service(pathlib.Path(directory), [f"http://127.0.0.1:{page}"])
             service.start()
-            told = {"LOADLOCK_URL": service.url, "LOADLOCK_USER_TOKEN": service.user_token("ada"), "PAGE_PORT": str(page), "STORE": "moto"}
+            told = {"LOADLOCK_URL": service.url, "LOADLOCK_USER_TOKEN": token(SECRET, CLAIMS), "PAGE_PORT": str(page), "STORE": "moto"}
             try:
                 return subprocess.run(command, env=os.environ | told, check=False).returncode
             finally:

@@ -90,6 +90,13 @@ def unpadded(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
+def token(secret, claims):
+    """A JWT that is good for an hour (RFC 7519, HS256)."""
+    claims = claims | {"exp": int(time.time()) + 3600}
+    signed = b".".join(unpadded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return (signed + b"." + unpadded(hmac.digest(secret.encode(), signed, "sha256"))).decode()
+
+
 class Service:
     def __init__(self, directory, pages=PAGES):
         self.configuration = directory / "loadlock.toml"
@@ -112,10 +119,8 @@ class Service:
         )
 
     def user_token(self, owner):
-        """A JWT, as an application's server makes one for its user (RFC 7519, HS256)."""
-        claims = {"sub": owner, "aud": "loadlock", "exp": int(time.time()) + 3600}
-        signed = b".".join(unpadded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-        return (signed + b"." + unpadded(hmac.digest(self.user_secret.encode(), signed, "sha256"))).decode()
+        """A JWT, as an application's server makes one for its user."""
+        return token(self.user_secret, {"sub": owner, "aud": "loadlock"})
 
     def loadlock(self, command, *arguments, **environment):
         """Runs a command to its end; what it printed as JSON, whatever it thinks of it."""
