@@ -26,8 +26,8 @@ pub use self::{
 };
 pub use loadlock_sigv4::Secret;
 
-use self::denied::Denied;
 pub(crate) use self::denied::note_disabled;
+use self::{denied::Denied, jwt::Jwt};
 use crate::{
     app::App,
     error::Error,
@@ -284,10 +284,12 @@ pub fn is_upload_token(authorization: &str) -> bool {
     bearer(authorization).is_some_and(|token| token.starts_with(UPLOAD_PREFIX))
 }
 
-/// The JWT that an `Authorization` header carries, good or not.
-pub fn jwt_of(authorization: &str) -> Option<Secret> {
+/// The JWT that an `Authorization` header carries, good or not, if it is held against a configured issuer. One that the
+/// application signed with its own secret is for nobody else.
+pub(crate) fn issued(app: &App, authorization: &str) -> Option<Secret> {
     let token = bearer(authorization)?;
-    (token.split('.').count() == 3).then(|| Secret::new(token))
+    let jwt = Jwt::read(token)?;
+    app.issuers.claimed_by(&jwt).map(|_| Secret::new(token))
 }
 
 /// Whether an `Authorization` header carries an API key, good or not.

@@ -105,10 +105,10 @@ pub(super) struct OwnToken(pub(super) Option<Secret>);
 impl FromRequestParts<App> for OwnToken {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let ours = parts.extensions.get::<Caller>().is_none();
-        let token = authorization(parts).filter(|_| ours);
-        Ok(Self(token.and_then(auth::jwt_of)))
+        let header = authorization(parts).filter(|_| ours);
+        Ok(Self(header.and_then(|header| auth::issued(app, header))))
     }
 }
 

@@ -18,7 +18,7 @@ fn photos() -> Value {
     json!({"profile": "image", "files": [file]})
 }
 
-fn user(claims: &Value) -> Caller {
+pub(crate) fn user(claims: &Value) -> Caller {
     let claims = Claims::new(claims.as_object().unwrap().clone());
     let owner = "me".parse().unwrap();
     Who::User { owner, claims }.into()

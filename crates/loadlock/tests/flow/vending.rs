@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use loadlock::{
-    auth::{Caller, Claims, Scope, Who},
+    auth::{Caller, Scope, Who},
     bucket::{Vending, Way},
 };
 use serde_json::{Value, json};
 
 use crate::{
     credentials::VEND,
+    gate::user,
     world::{API_KEY, PNG, USER_TOKEN, World},
 };
 
@@ -38,12 +39,6 @@ impl World {
         self.restart(|config| config.credentials = Some(vending))
             .await;
     }
-}
-
-fn user(claims: &Value) -> Caller {
-    let claims = Claims::new(claims.as_object().unwrap().clone());
-    let owner = "me".parse().unwrap();
-    Who::User { owner, claims }.into()
 }
 
 async fn revoke(world: &World, kind: &str, subject: &str) {

@@ -53,7 +53,7 @@ pub(crate) async fn tend(app: &App, session: Session) -> Result<(), Error> {
 async fn look_after(app: &App, session: &Session, is_over: bool) -> Result<Sight, Error> {
     let mut search = Search::start(app, session).await?;
     let sight = search.all(Instant::now() + LOOK).await?;
-    search.tell_surplus();
+    search.tell_surplus().await?;
     if is_over {
         search.end().await?;
     }
@@ -94,7 +94,7 @@ async fn found(
         None if is_over => {}
         None => drop(search.all(deadline).await?),
     }
-    search.tell_surplus();
+    search.tell_surplus().await?;
     let asked = |key: &ObjectKey| keys.is_none_or(|keys| keys.contains(key));
     let uploads = search.uploads.into_iter();
     let waiting = search.waiting.into_iter();
@@ -248,33 +248,35 @@ impl<'a> Search<'a> {
                 _ => Rejection::OverQuota,
             };
             let entry = Entry::new(Act::Reject, None, self.app.clock.now());
-            self.app.records.note(Entry {
+            let entry = Entry {
                 outcome: outcome.code().into(),
                 size_bytes: Some(object.size_bytes),
                 detail: Some(why.message().to_owned()),
                 ..entry.of(&self.upload(object))
-            });
+            };
+            self.app.records.tell(&[entry]).await?;
             tracing::info!(id = %self.session.id, error = %why, "a file of a session is not taken");
         }
         Ok(())
     }
 
     /// Of what is too much there may be any number: one entry for all.
-    fn tell_surplus(&self) {
+    async fn tell_surplus(&self) -> Result<(), Error> {
         let surplus = self.surplus;
         if surplus == 0 {
-            return;
+            return Ok(());
         }
         let entry = Entry::new(Act::Reject, None, self.app.clock.now());
-        self.app.records.note(Entry {
+        let entry = Entry {
             outcome: Kind::TooManyFiles.code().into(),
             owner: Some(self.session.owner.to_string()),
             profile: Some(self.session.profile.clone()),
             key: Some(self.session.prefix.open().to_owned()),
             detail: Some(format!("{surplus} files more than the profile takes")),
             ..entry
-        });
+        };
         tracing::info!(id = %self.session.id, surplus, "files of a session are too many");
+        self.app.records.tell(&[entry]).await
     }
 }
 
